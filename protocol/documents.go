@@ -1,0 +1,154 @@
+package protocol
+
+// UndoParams of textDocument/undo.
+type UndoParams struct {
+	TextDocument TextDocumentIdentifier `json:"textDocument"`
+}
+
+// RedoParams of textDocument/redo.
+type RedoParams struct {
+	TextDocument TextDocumentIdentifier `json:"textDocument"`
+}
+
+// UndoResult says whether there was anything to take back.
+type UndoResult struct {
+	Applied bool `json:"applied"`
+}
+
+// VerifyParams of document/verify: SHA256 in hex over the buffer's text with \n ends.
+type VerifyParams struct {
+	TextDocument VersionedTextDocumentIdentifier `json:"textDocument"`
+	SHA256       string                          `json:"sha256"`
+}
+
+// VerifyResult: after false the plugin closes the document and opens it again with its stamp; what differs is then
+// taken as an edit of this buffer, counted and told.
+type VerifyResult struct {
+	Equal bool `json:"equal"`
+}
+
+// SaveParams of document/save writes the host's file.
+type SaveParams struct {
+	TextDocument TextDocumentIdentifier `json:"textDocument"`
+}
+
+// Form is what a text file has beside its text.
+type Form struct {
+	EOL          string `json:"eol"` // "lf" or "crlf"
+	BOM          bool   `json:"bom"`
+	Encoding     string `json:"encoding"` // "utf-8"
+	FinalNewline bool   `json:"finalNewline"`
+}
+
+// DocumentChanged tells an editor about a document that it has open: Dirty says that the host's file lacks something
+// of the text.
+type DocumentChanged struct {
+	URI      DocumentURI `json:"uri"`
+	Dirty    bool        `json:"dirty"`
+	Readonly bool        `json:"readonly"`
+	Form     Form        `json:"form"`
+	Reason   string      `json:"reason,omitempty"`
+}
+
+// Selection has its fixed end and the end that moves, which is where the cursor is.
+type Selection struct {
+	Anchor Position `json:"anchor"`
+	Active Position `json:"active"`
+}
+
+// PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared.
+type PresenceUpdate struct {
+	TextDocument *TextDocumentIdentifier `json:"textDocument,omitempty"`
+	Selections   []Selection             `json:"selections"`
+	VisibleRange *Range                  `json:"visibleRange,omitempty"`
+}
+
+// PresenceChanged tells where the others are: all but this connection's own, mapped to the text the editor has now.
+type PresenceChanged struct {
+	Session string   `json:"session"`
+	Cursors []Cursor `json:"cursors"`
+}
+
+// Cursor is one editor of one member.
+type Cursor struct {
+	Member       string                  `json:"member"`
+	Client       string                  `json:"client"`
+	TextDocument *TextDocumentIdentifier `json:"textDocument,omitempty"`
+	Selections   []Selection             `json:"selections"`
+	VisibleRange *Range                  `json:"visibleRange,omitempty"`
+}
+
+// FollowParams of presence/follow; a null Member ends it.
+type FollowParams struct {
+	Session string  `json:"session"`
+	Member  *string `json:"member"`
+}
+
+// SummonParams of presence/summon.
+type SummonParams struct {
+	Session string `json:"session"`
+}
+
+// EntryKind of a file/list entry.
+type EntryKind string
+
+// Kinds of entries.
+const (
+	KindFile   EntryKind = "file"
+	KindFolder EntryKind = "folder"
+)
+
+// ListFilesParams of file/list: URI a folder (absent: the shared one); Cursor continues a listing.
+type ListFilesParams struct {
+	Session   string      `json:"session"`
+	URI       DocumentURI `json:"uri,omitempty"`
+	Recursive bool        `json:"recursive,omitempty"`
+	Cursor    string      `json:"cursor,omitempty"`
+}
+
+// ListFilesResult: Cursor is there when more follows.
+type ListFilesResult struct {
+	Entries []Entry `json:"entries"`
+	Cursor  string  `json:"cursor,omitempty"`
+}
+
+// Entry of a listing; Size in bytes on the host's disk.
+type Entry struct {
+	URI      DocumentURI `json:"uri"`
+	Kind     EntryKind   `json:"kind"`
+	Size     int64       `json:"size"`
+	Readonly bool        `json:"readonly"`
+}
+
+// CreateFileParams of file/create.
+type CreateFileParams struct {
+	Session string      `json:"session"`
+	URI     DocumentURI `json:"uri"`
+	Kind    EntryKind   `json:"kind"`
+}
+
+// RenameFileParams of file/rename.
+type RenameFileParams struct {
+	Session string      `json:"session"`
+	From    DocumentURI `json:"from"`
+	To      DocumentURI `json:"to"`
+}
+
+// DeleteFileParams of file/delete.
+type DeleteFileParams struct {
+	Session string      `json:"session"`
+	URI     DocumentURI `json:"uri"`
+}
+
+// FileChanged tells of changes in a shared folder.
+type FileChanged struct {
+	Session string       `json:"session"`
+	Changes []FileChange `json:"changes"`
+}
+
+// FileChange: Kind is "created", "changed", "deleted" or "renamed" (then From).
+type FileChange struct {
+	URI  DocumentURI `json:"uri"`
+	Kind string      `json:"kind"`
+	From DocumentURI `json:"from,omitempty"`
+}
