@@ -1,0 +1,384 @@
+package wire
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Frame is one message between two daemons of a session. On the wire it is a kind byte and a body: binary for what
+// flows with every keystroke, JSON for the rest.
+type Frame interface{ kind() frameKind }
+
+type frameKind byte
+
+const (
+	kindHello    frameKind = 0x01
+	kindWelcome  frameKind = 0x02
+	kindMembers  frameKind = 0x03
+	kindBye      frameKind = 0x04
+	kindList     frameKind = 0x10
+	kindListed   frameKind = 0x11
+	kindOpen     frameKind = 0x12
+	kindOpened   frameKind = 0x13
+	kindClose    frameKind = 0x14
+	kindSave     frameKind = 0x15
+	kindSaved    frameKind = 0x16
+	kindState    frameKind = 0x17
+	kindReset    frameKind = 0x18
+	kindResync   frameKind = 0x19
+	kindPresence frameKind = 0x1a
+	kindEvents   frameKind = 0x40
+	kindAck      frameKind = 0x41
+	kindChunk    frameKind = 0x42
+)
+
+// Limits of a frame. MaxFrame is what one frame may weigh: a listing page of 256 entries whose paths have the longest
+// length (256 × 4 KiB = 1 MiB) does not occur in practice, so pages are cut by bytes as well (see MaxPage).
+const (
+	MaxFrame = 1 << 20
+	// MaxPiece is how much of a long message (a snapshot, a large paste) travels in one frame: with it a keystroke waits
+	// for at most 32 KiB, 26 ms at 10 Mbit/s.
+	MaxPiece = 32 << 10
+	// MaxPage is how many bytes of paths one page of a listing holds.
+	MaxPage = 256 << 10
+	// MaxMembers in a session: the host and its guests.
+	MaxMembers = 64
+	// MaxHeads of a version that a presence frame names.
+	MaxHeads = 256
+	// MaxSelections of one cursor.
+	MaxSelections = 256
+)
+
+// FrameVersion is raised when frames change so that two daemons would misunderstand each other.
+const FrameVersion = 1
+
+var errFrame = errors.New("malformed frame")
+
+// Hello is a guest's first frame.
+type Hello struct {
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+	Client  string `json:"client"`
+}
+
+// Welcome is the host's answer: who the guest is here, and who else is.
+type Welcome struct {
+	Version int      `json:"version"`
+	Session string   `json:"session"`
+	Member  string   `json:"member"`
+	Host    string   `json:"host"`
+	Role    string   `json:"role"`
+	Folder  string   `json:"folder"`
+	Members []Member `json:"members"`
+}
+
+// Member as the host tells it.
+type Member struct {
+	ID     string   `json:"id"`
+	Name   string   `json:"name"`
+	Color  string   `json:"color"`
+	Role   string   `json:"role"`
+	State  string   `json:"state"`
+	Client string   `json:"client,omitempty"`
+	Path   string   `json:"path,omitempty"`
+	RTTMs  *float64 `json:"rttMs,omitempty"`
+}
+
+// Members tells everyone who is here now.
+type Members struct {
+	Members []Member `json:"members"`
+}
+
+// Bye ends the link on purpose.
+type Bye struct {
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+}
+
+// Failure is an error that crosses the link: one of the protocol's kinds and its sentence.
+type Failure struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+// List asks for a page of a folder.
+type List struct {
+	Op        uint32 `json:"op"`
+	Path      string `json:"path"`
+	Recursive bool   `json:"recursive,omitempty"`
+	Cursor    string `json:"cursor,omitempty"`
+}
+
+// Listed is that page.
+type Listed struct {
+	Op      uint32   `json:"op"`
+	Entries []Entry  `json:"entries,omitempty"`
+	Cursor  string   `json:"cursor,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Entry of a listing.
+type Entry struct {
+	Path     string `json:"path"`
+	Folder   bool   `json:"folder,omitempty"`
+	Size     int64  `json:"size,omitempty"`
+	Readonly bool   `json:"readonly,omitempty"`
+}
+
+// Open asks for a document. Its snapshot follows Opened as Chunks on the bulk channel.
+type Open struct {
+	Op   uint32 `json:"op"`
+	Path string `json:"path"`
+}
+
+// Opened answers Open. Instance tells two loads of the same file apart.
+type Opened struct {
+	Op       uint32   `json:"op"`
+	Doc      uint32   `json:"doc,omitempty"`
+	Instance string   `json:"instance,omitempty"`
+	Path     string   `json:"path,omitempty"`
+	Size     int      `json:"size,omitempty"`
+	State    *State   `json:"state,omitempty"`
+	Failure  *Failure `json:"failure,omitempty"`
+}
+
+// Form of a text file, as in the editor protocol.
+type Form struct {
+	EOL          string `json:"eol"`
+	BOM          bool   `json:"bom"`
+	Encoding     string `json:"encoding"`
+	FinalNewline bool   `json:"finalNewline"`
+}
+
+// State of a document at the host.
+type State struct {
+	Doc      uint32 `json:"doc"`
+	Dirty    bool   `json:"dirty"`
+	Readonly bool   `json:"readonly"`
+	Form     Form   `json:"form"`
+}
+
+// Close says that the guest no longer has the document.
+type Close struct {
+	Doc uint32 `json:"doc"`
+}
+
+// Save asks the host to write its file.
+type Save struct {
+	Op  uint32 `json:"op"`
+	Doc uint32 `json:"doc"`
+}
+
+// Saved answers Save.
+type Saved struct {
+	Op      uint32   `json:"op"`
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Reset says that the guest's copy of a document is void (for example because the host refused an edit): open it anew.
+type Reset struct {
+	Doc    uint32 `json:"doc"`
+	Reason string `json:"reason"`
+}
+
+// Resync tells what the sender has of a document; the receiver sends what that lacks. The guest asks first, the host
+// answers with its own; from then on both send every event as it happens.
+type Resync struct {
+	Doc     uint32 `json:"doc"`
+	Summary []byte `json:"summary"`
+}
+
+// Head is one event of a version.
+type Head struct {
+	Agent uint64 `json:"a,string"`
+	Seq   uint32 `json:"s"`
+}
+
+// Presence says where one editor of one member is: positions in code points of the document's text at Version. Doc 0
+// means in no shared document. Seq grows with each update of that editor.
+type Presence struct {
+	Member     string   `json:"member"`
+	Client     string   `json:"client"`
+	Seq        uint64   `json:"seq"`
+	Doc        uint32   `json:"doc,omitempty"`
+	Version    []Head   `json:"version,omitempty"`
+	Selections [][2]int `json:"selections,omitempty"`
+	Visible    *[2]int  `json:"visible,omitempty"`
+}
+
+// Events carries events of the document's graph, encoded by crdt. More says that the message goes on in the next
+// Events frame of the document.
+type Events struct {
+	Doc  uint32
+	More bool
+	Data []byte
+}
+
+// Ack tells a guest how many of its whole Events messages for the document the host has taken since the last Resync.
+type Ack struct {
+	Doc   uint32
+	Count uint64
+}
+
+// Chunk is a piece of a snapshot, on the bulk channel.
+type Chunk struct {
+	Doc  uint32
+	Last bool
+	Data []byte
+}
+
+func (*Hello) kind() frameKind    { return kindHello }
+func (*Welcome) kind() frameKind  { return kindWelcome }
+func (*Members) kind() frameKind  { return kindMembers }
+func (*Bye) kind() frameKind      { return kindBye }
+func (*List) kind() frameKind     { return kindList }
+func (*Listed) kind() frameKind   { return kindListed }
+func (*Open) kind() frameKind     { return kindOpen }
+func (*Opened) kind() frameKind   { return kindOpened }
+func (*Close) kind() frameKind    { return kindClose }
+func (*Save) kind() frameKind     { return kindSave }
+func (*Saved) kind() frameKind    { return kindSaved }
+func (*State) kind() frameKind    { return kindState }
+func (*Reset) kind() frameKind    { return kindReset }
+func (*Resync) kind() frameKind   { return kindResync }
+func (*Presence) kind() frameKind { return kindPresence }
+func (*Events) kind() frameKind   { return kindEvents }
+func (*Ack) kind() frameKind      { return kindAck }
+func (*Chunk) kind() frameKind    { return kindChunk }
+
+// Encode gives the bytes of a frame.
+func Encode(f Frame) []byte {
+	switch f := f.(type) {
+	case *Events:
+		return encodePiece(kindEvents, f.Doc, f.More, f.Data)
+	case *Chunk:
+		return encodePiece(kindChunk, f.Doc, f.Last, f.Data)
+	case *Ack:
+		b := binary.AppendUvarint([]byte{byte(kindAck)}, uint64(f.Doc))
+		return binary.AppendUvarint(b, f.Count)
+	}
+	body, err := json.Marshal(f)
+	if err != nil { // only strings, numbers and slices of them: it can't fail
+		panic(err)
+	}
+	return append([]byte{byte(f.kind())}, body...)
+}
+
+func encodePiece(k frameKind, doc uint32, flag bool, data []byte) []byte {
+	b := make([]byte, 0, 8+len(data))
+	b = binary.AppendUvarint(append(b, byte(k)), uint64(doc)<<1|flagBit(flag))
+	return append(b, data...)
+}
+
+func flagBit(set bool) uint64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// Decode reads one frame; the Data of a piece shares b's memory. It refuses what is over the limits, of an unknown kind
+// or malformed.
+func Decode(b []byte) (Frame, error) {
+	if len(b) == 0 || len(b) > MaxFrame {
+		return nil, fmt.Errorf("frame of %d bytes: %w", len(b), errFrame)
+	}
+	k, body := frameKind(b[0]), b[1:]
+	switch k {
+	case kindEvents, kindChunk:
+		return decodePiece(k, body)
+	case kindAck:
+		return decodeAck(body)
+	}
+	f := emptyFrame(k)
+	if f == nil {
+		return nil, fmt.Errorf("frame of unknown kind %#x: %w", byte(k), errFrame)
+	}
+	if err := json.Unmarshal(body, f); err != nil {
+		return nil, fmt.Errorf("frame of kind %#x: %w", byte(k), errFrame)
+	}
+	return f, check(f)
+}
+
+func emptyFrame(k frameKind) Frame {
+	switch k {
+	case kindHello:
+		return new(Hello)
+	case kindWelcome:
+		return new(Welcome)
+	case kindMembers:
+		return new(Members)
+	case kindBye:
+		return new(Bye)
+	case kindList:
+		return new(List)
+	case kindListed:
+		return new(Listed)
+	case kindOpen:
+		return new(Open)
+	case kindOpened:
+		return new(Opened)
+	case kindClose:
+		return new(Close)
+	case kindSave:
+		return new(Save)
+	case kindSaved:
+		return new(Saved)
+	case kindState:
+		return new(State)
+	case kindReset:
+		return new(Reset)
+	case kindResync:
+		return new(Resync)
+	case kindPresence:
+		return new(Presence)
+	}
+	return nil
+}
+
+func decodePiece(k frameKind, body []byte) (Frame, error) {
+	v, n := binary.Uvarint(body)
+	if n <= 0 || v>>1 > 1<<32-1 || len(body)-n > MaxPiece {
+		return nil, fmt.Errorf("piece: %w", errFrame)
+	}
+	if k == kindChunk {
+		return &Chunk{Doc: uint32(v >> 1), Last: v&1 == 1, Data: body[n:]}, nil
+	}
+	return &Events{Doc: uint32(v >> 1), More: v&1 == 1, Data: body[n:]}, nil
+}
+
+func decodeAck(body []byte) (Frame, error) {
+	doc, n := binary.Uvarint(body)
+	if n <= 0 || doc > 1<<32-1 {
+		return nil, fmt.Errorf("ack: %w", errFrame)
+	}
+	count, m := binary.Uvarint(body[n:])
+	if m <= 0 || n+m != len(body) {
+		return nil, fmt.Errorf("ack: %w", errFrame)
+	}
+	return &Ack{Doc: uint32(doc), Count: count}, nil
+}
+
+func check(f Frame) error {
+	switch f := f.(type) {
+	case *Welcome:
+		return atMost(len(f.Members), MaxMembers, "members")
+	case *Members:
+		return atMost(len(f.Members), MaxMembers, "members")
+	case *Presence:
+		if err := atMost(len(f.Version), MaxHeads, "heads"); err != nil {
+			return err
+		}
+		return atMost(len(f.Selections), MaxSelections, "selections")
+	}
+	return nil
+}
+
+func atMost(n, limit int, what string) error {
+	if n > limit {
+		return fmt.Errorf("%d %s, the limit is %d: %w", n, what, limit, errFrame)
+	}
+	return nil
+}
