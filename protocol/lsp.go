@@ -68,6 +68,16 @@ type ClientCapabilities struct {
 	Experimental *ExperimentalCapabilities `json:"experimental,omitempty"`
 }
 
+// UnmarshalJSON ignores what is no object: to LSP the field is any value, and what a stock client keeps there must not
+// make its initialize fail.
+func (c *ExperimentalCapabilities) UnmarshalJSON(data []byte) error {
+	type plain ExperimentalCapabilities
+	if !isObject(data) {
+		return nil
+	}
+	return json.Unmarshal(data, (*plain)(c))
+}
+
 // GeneralCapabilities lists the position encodings that the editor knows, best first; utf-16 if absent.
 type GeneralCapabilities struct {
 	PositionEncodings []string `json:"positionEncodings,omitempty"`
@@ -110,6 +120,15 @@ type InitializationOptions struct {
 	Color   string   `json:"color,omitempty"`
 	Replica string   `json:"replica,omitempty"`
 	Resume  []string `json:"resume,omitempty"`
+}
+
+// UnmarshalJSON ignores what is no object: to LSP the field is any value.
+func (o *InitializationOptions) UnmarshalJSON(data []byte) error {
+	type plain InitializationOptions
+	if !isObject(data) {
+		return nil
+	}
+	return json.Unmarshal(data, (*plain)(o))
 }
 
 // InitializeResult says what the daemon does.

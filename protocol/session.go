@@ -77,7 +77,7 @@ type ICEServer struct {
 }
 
 // ShareParams of session/share. Without Folder and Documents an error; Guests 0 means the default (16; 1 with auto).
-// IceServers nil means the daemon's setting.
+// IceServers nil means the daemon's setting, empty means none.
 type ShareParams struct {
 	Folder     DocumentURI   `json:"folder,omitempty"`
 	Documents  []DocumentURI `json:"documents,omitempty"`
@@ -87,7 +87,7 @@ type ShareParams struct {
 	Allow      []string      `json:"allow,omitempty"`
 	Server     string        `json:"server,omitempty"`
 	Listen     string        `json:"listen,omitempty"`
-	IceServers []ICEServer   `json:"iceServers,omitempty"`
+	IceServers []ICEServer   `json:"iceServers,omitzero"`
 	RelayOnly  bool          `json:"relayOnly,omitempty"`
 	Name       string        `json:"name,omitempty"`
 	Linger     bool          `json:"linger,omitempty"`
@@ -100,12 +100,12 @@ type WidenParams struct {
 	Documents []DocumentURI `json:"documents,omitempty"`
 }
 
-// JoinParams of session/join: Code is a code or a link.
+// JoinParams of session/join: Code is a code or a link. IceServers as in ShareParams.
 type JoinParams struct {
 	Code          string          `json:"code"`
 	Role          Role            `json:"role,omitempty"`
 	Server        string          `json:"server,omitempty"`
-	IceServers    []ICEServer     `json:"iceServers,omitempty"`
+	IceServers    []ICEServer     `json:"iceServers,omitzero"`
 	RelayOnly     bool            `json:"relayOnly,omitempty"`
 	Name          string          `json:"name,omitempty"`
 	Linger        bool            `json:"linger,omitempty"`
