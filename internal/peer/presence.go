@@ -1,0 +1,140 @@
+package peer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pion/datachannel"
+)
+
+const (
+	// presenceHighWater is what SCTP may hold of presence before newer frames wait here and replace each other: a
+	// handful of cursors.
+	presenceHighWater = 8 << 10
+	// presenceKeys bounds the keys that wait to be sent; at the bound the frame that waited longest is dropped, as
+	// the network might have done.
+	presenceKeys = 64
+	// presenceSeen bounds the keys whose newest number is remembered. A remote that uses more makes us forget all,
+	// and may then be shown one of its own frames out of order.
+	presenceSeen = 1024
+)
+
+// presencePipe sends the newest frame of each key. Every message begins with two varints: a number that grows by one
+// from frame to frame of the link, by which the receiver drops what was overtaken, and the key.
+type presencePipe struct {
+	mu      sync.Mutex
+	raw     *datachannel.DataChannel
+	number  uint64
+	order   []uint64          // keys that wait, the longest waiting first
+	waiting map[uint64][]byte // the newest frame of each
+	scratch []byte
+}
+
+func newPresencePipe() *presencePipe {
+	return &presencePipe{waiting: map[uint64][]byte{}}
+}
+
+// open is called with the channel; wake is called, from a goroutine of pion's, when there is room again.
+func (p *presencePipe) open(raw *datachannel.DataChannel, wake func()) {
+	raw.SetBufferedAmountLowThreshold(presenceHighWater / 2)
+	raw.OnBufferedAmountLow(wake)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raw = raw
+	p.flushLocked()
+}
+
+func (p *presencePipe) send(key uint64, frame []byte) error {
+	if len(frame) > MaxPresence {
+		return fmt.Errorf("%w: %d bytes of %d on presence", ErrTooLarge, len(frame), MaxPresence)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keep(key, frame)
+	p.flushLocked()
+	return nil
+}
+
+// keep replaces the frame of the key; a key keeps its place in the order, so a busy one can't starve the others.
+func (p *presencePipe) keep(key uint64, frame []byte) {
+	old, known := p.waiting[key]
+	p.waiting[key] = append(old[:0], frame...)
+	if known {
+		return
+	}
+	p.order = append(p.order, key)
+	if len(p.order) > presenceKeys {
+		delete(p.waiting, p.order[0])
+		p.order = p.order[1:]
+	}
+}
+
+func (p *presencePipe) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flushLocked()
+}
+
+func (p *presencePipe) flushLocked() {
+	for p.raw != nil && len(p.order) > 0 && p.raw.BufferedAmount() < presenceHighWater {
+		key := p.order[0]
+		p.order = p.order[1:]
+		p.number++
+		p.scratch = binary.AppendUvarint(p.scratch[:0], p.number)
+		p.scratch = binary.AppendUvarint(p.scratch, key)
+		p.scratch = append(p.scratch, p.waiting[key]...)
+		delete(p.waiting, key)
+		if _, err := p.raw.WriteDataChannel(p.scratch, false); err != nil {
+			return // the association has ended, its reader will say so
+		}
+	}
+}
+
+var errPresence = errors.New("a presence message without number and key")
+
+// newest drops what was overtaken.
+type newest struct{ seen map[uint64]uint64 }
+
+// add takes one message; fresh is false for one that is older than what was delivered. The frame does not alias the
+// message.
+func (s *newest) add(msg []byte) (f Frame, fresh bool, err error) {
+	number, n := binary.Uvarint(msg)
+	if n <= 0 {
+		return Frame{}, false, errPresence
+	}
+	key, k := binary.Uvarint(msg[n:])
+	if k <= 0 {
+		return Frame{}, false, errPresence
+	}
+	if number <= s.seen[key] {
+		return Frame{}, false, nil
+	}
+	if len(s.seen) >= presenceSeen || s.seen == nil {
+		s.seen = map[uint64]uint64{}
+	}
+	s.seen[key] = number
+	return Frame{Channel: Presence, Key: key, Data: append([]byte(nil), msg[n+k:]...)}, true, nil
+}
+
+// readPresence delivers presence frames until the channel ends; it is the body of one goroutine of the link.
+func (l *Link) readPresence(raw *datachannel.DataChannel) {
+	buf := make([]byte, messageSize)
+	var frames newest
+	for {
+		n, _, err := raw.ReadDataChannel(buf)
+		if err != nil {
+			l.end(readCause(err))
+			return
+		}
+		frame, fresh, err := frames.add(buf[:n])
+		if err != nil {
+			l.end(fmt.Errorf("%w: %w", ErrProtocol, err))
+			return
+		}
+		if fresh {
+			l.box.frame(frame)
+		}
+	}
+}
