@@ -1,0 +1,51 @@
+# Plain `make` lists what can be made. Everything that checks the project is here: nothing runs in CI alone.
+
+SHELL := /bin/bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+NODE_TEST := daemon/earshot/testdata/node
+# Options for the program behind `make share`, for instance ARGS="--role viewer".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build share test test-all bench generate lint cross fuzz-short tools clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/earshot, one static binary
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/earshot ./daemon/earshot
+
+share: build ## build, share this folder and print the code
+	@bin/earshot share $(ARGS) .
+
+test: tools lint cross build ## run every test, installing what it needs (under 15 minutes on two cores)
+	go test -race -timeout 12m ./...
+	plugins/nvim/test/run.sh
+
+test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, long simulations
+	EARSHOT_LONG=1 go test -timeout 60m -count=1 ./internal/sim/... ./daemon/...
+
+bench: build ## measure keystrokes beside bare pion and raw TCP
+	go run ./internal/bench
+
+generate: ## write what protocol/gen writes: dispatch, openrpc.json, PROTOCOL.md, TypeScript and Lua types
+	go generate ./...
+
+lint: ## check gofmt, go vet and staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'not formatted: run gofmt -w on these'; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck ./...
+
+cross: ## build and vet for Windows and macOS
+	@set -e; for os in windows darwin; do echo "GOOS=$$os go build, go vet"; \
+	  CGO_ENABLED=0 GOOS=$$os go build ./...; CGO_ENABLED=0 GOOS=$$os go vet ./...; done
+
+fuzz-short: ## fuzz each decoder of outside bytes for 10 seconds
+	scripts/fuzz-short.sh 10s
+
+tools: ## fetch what the tests need besides Go into .cache and node_modules
+	scripts/install-tools.sh $(NODE_TEST)
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache $(NODE_TEST)/node_modules
