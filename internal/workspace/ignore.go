@@ -1,0 +1,259 @@
+package workspace
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+const (
+	// maxIgnoreFile is the size up to which a .gitignore file is read. The largest collections of templates have
+	// 20 KiB; every path is matched against every rule, so that a longer file would also be a slow one.
+	maxIgnoreFile = 256 << 10
+	// maxAbove is how many folders up a repository is looked for: the parts of a path of 4096 bytes would be
+	// 2048, real ones have a dozen.
+	maxAbove = 64
+)
+
+// foldNames tells whether git compares names without case here (core.ignoreCase as git sets it by itself).
+const foldNames = runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+
+// ignoreRules are the rules of one .gitignore file, gitignore(5). They are kept from the first look into a folder
+// to the end: a guest who edits a .gitignore file can't bring to light what was hidden.
+type ignoreRules struct {
+	rules []rule
+	all   bool // the file could not be read, so everything in its folder counts as ignored
+}
+
+// rule is one line.
+type rule struct {
+	shows    bool // begins with "!"
+	dirsOnly bool
+	nameOnly bool // matched against the last name, else against the path from the file's folder
+	glob     pattern
+}
+
+// scope is a folder on the way down to a name, with its rules. Rules further down are stronger.
+type scope struct {
+	up    *scope
+	name  string // in up's folder; "" if both are the same folder
+	rules *ignoreRules
+}
+
+// ignores tells whether a name in the folder is ignored, provided that the folder is not.
+func (s *scope) ignores(name string, isDir bool) bool {
+	path := name
+	for at := s; at != nil; at = at.up {
+		if decided, ignored := at.rules.decide(path, name, isDir); decided {
+			return ignored
+		}
+		if at.name != "" {
+			path = at.name + "/" + path
+		}
+	}
+	return false
+}
+
+// decide finds the last rule that path, from the rules' folder, fits. name is its last part.
+func (r *ignoreRules) decide(path, name string, isDir bool) (decided, ignored bool) {
+	if r == nil {
+		return false, false
+	}
+	if r.all {
+		return true, true
+	}
+	for i := len(r.rules) - 1; i >= 0; i-- {
+		rule := &r.rules[i]
+		text := path
+		if rule.nameOnly {
+			text = name
+		}
+		if (isDir || !rule.dirsOnly) && rule.glob.match(text) {
+			return true, !rule.shows
+		}
+	}
+	return false, false
+}
+
+// parseRules reads a .gitignore file. It never fails: what is malformed fits nothing, as in git.
+func parseRules(data string, fold bool) *ignoreRules {
+	var out ignoreRules
+	data = strings.TrimPrefix(data, "\ufeff")
+	for line := range strings.SplitSeq(data, "\n") {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		line = strings.TrimSuffix(line, "\r")
+		line, _, _ = strings.Cut(line, "\x00")
+		if rule, ok := parseRule(trimSpaces(line), fold); ok {
+			out.rules = append(out.rules, rule)
+		}
+	}
+	if len(out.rules) == 0 {
+		return nil
+	}
+	return &out
+}
+
+func parseRule(line string, fold bool) (rule, bool) {
+	var r rule
+	line, r.shows = strings.CutPrefix(line, "!")
+	line, r.dirsOnly = strings.CutSuffix(line, "/")
+	r.nameOnly = !strings.Contains(line, "/")
+	line = strings.TrimPrefix(line, "/")
+	if line == "" {
+		return r, false
+	}
+	var ok bool
+	// git takes the letters before the first special character off the pattern and looks at the rest alone, so
+	// that in a**/b the stars stand at a head.
+	head := strings.IndexAny(line, `*?[\`)
+	if head > 0 && strings.HasPrefix(line[head:], "**") && !r.nameOnly {
+		r.glob, ok = compile(line[head:], true, fold)
+		r.glob.steps = append(literal(line[:head], fold), r.glob.steps...)
+		return r, ok
+	}
+	r.glob, ok = compile(line, true, fold)
+	return r, ok
+}
+
+func literal(s string, fold bool) []step {
+	p, _ := compile(s, false, fold)
+	return p.steps
+}
+
+// trimSpaces cuts spaces off the end, up to one that a backslash protects.
+func trimSpaces(line string) string {
+	end := 0
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case ' ':
+			continue
+		case '\\':
+			if i++; i == len(line) {
+				return line
+			}
+		}
+		end = i + 1
+	}
+	return line[:end]
+}
+
+// rulesOf gives the rules that stand in the folder r, from the first time that anybody looked.
+func (f *Folder) rulesOf(r room) *ignoreRules {
+	if known, ok := f.rules.Load(r.path); ok {
+		return known.(*ignoreRules)
+	}
+	kept, _ := f.rules.LoadOrStore(r.path, readRules(r.dir, ".gitignore"))
+	return kept.(*ignoreRules)
+}
+
+// readRules reads an ignore file; like git it follows no link. One that is there but can't be read or is too long
+// hides everything: what it says is not known, and it may be about secrets.
+func readRules(dir *os.Root, name string) *ignoreRules {
+	info, err := dir.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	file, err := openRegular(dir, name, info)
+	if err != nil {
+		return &ignoreRules{all: true}
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxIgnoreFile+1))
+	if err != nil || len(data) > maxIgnoreFile {
+		return &ignoreRules{all: true}
+	}
+	return parseRules(string(data), foldNames)
+}
+
+// rulesAbove gives the rules that hold in real from outside: those of the git repository that it lies in, and the
+// repository's own list. nil if there is no repository.
+func rulesAbove(real string) *scope {
+	var names []string // of the folders from the repository's top down to real
+	top := real
+	for range maxAbove {
+		if list, ok := excludeList(top); ok {
+			return scopes(top, names, list)
+		}
+		up := filepath.Dir(top)
+		if up == top {
+			return nil
+		}
+		names = append([]string{filepath.Base(top)}, names...)
+		top = up
+	}
+	return nil
+}
+
+// scopes builds the chain for the folders above real, without real's own.
+func scopes(top string, names []string, list *ignoreRules) *scope {
+	chain := &scope{rules: list}
+	dir, name := top, ""
+	for _, next := range names {
+		chain = &scope{up: chain, name: name, rules: rulesIn(dir)}
+		dir, name = filepath.Join(dir, next), next
+	}
+	return chain
+}
+
+func rulesIn(dir string) *ignoreRules {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	return readRules(root, ".gitignore")
+}
+
+// excludeList reads info/exclude of the repository whose top is dir; false if it isn't one.
+func excludeList(dir string) (*ignoreRules, bool) {
+	git := filepath.Join(dir, ".git")
+	info, err := os.Stat(git)
+	if err != nil {
+		return nil, false
+	}
+	if !info.IsDir() {
+		git = gitDir(dir, git)
+	}
+	root, err := os.OpenRoot(git)
+	if err != nil {
+		return nil, true
+	}
+	defer root.Close()
+	return readRules(root, filepath.Join("info", "exclude")), true
+}
+
+// gitDir follows the file that stands for .git in a worktree or submodule to where info/exclude lies; see
+// gitrepository-layout(5).
+func gitDir(dir, file string) string {
+	git := firstLine(file, "gitdir: ", dir)
+	if common := firstLine(filepath.Join(git, "commondir"), "", git); common != "" {
+		return common
+	}
+	return git
+}
+
+// firstLine reads a path that a small file holds behind a prefix, taken from base on if it is relative.
+func firstLine(file, prefix, base string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<16 {
+		return ""
+	}
+	data, err := io.ReadAll(io.LimitReader(f, 1<<16))
+	line, _, _ := strings.Cut(string(data), "\n")
+	path, ok := strings.CutPrefix(strings.TrimRight(line, "\r "), prefix)
+	if err != nil || !ok || path == "" {
+		return ""
+	}
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}
