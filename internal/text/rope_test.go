@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -76,5 +77,160 @@ func checkRope(t *testing.T, r *Rope, m model) {
 	}
 	if !r.Equal(New(want)) {
 		t.Errorf("Equal says no to the same text")
+	}
+}
+
+func TestEmptyRope(t *testing.T) {
+	var r Rope
+	checkRope(t, &r, nil)
+	checkRope(t, New(""), nil)
+	checkRope(t, r.Clone(), nil)
+	if !r.Equal(New("")) || r.Equal(New("a")) || r.Position(0, UTF16) != (Position{}) {
+		t.Error("the zero Rope is not the empty text")
+	}
+	r.Insert(0, "")
+	r.Insert(0, "aé\n")
+	checkRope(t, &r, model("aé\n"))
+	r.Delete(0, 3)
+	checkRope(t, &r, nil)
+	r.Insert(0, "b")
+	checkRope(t, &r, model("b"))
+}
+
+func TestOutsideTheTextPanics(t *testing.T) {
+	const huge = int(^uint(0) >> 1)
+	for name, f := range map[string]func(r *Rope){
+		"insert before":     func(r *Rope) { r.Insert(-1, "x") },
+		"insert behind":     func(r *Rope) { r.Insert(4, "x") },
+		"delete too much":   func(r *Rope) { r.Delete(2, 2) },
+		"delete overflow":   func(r *Rope) { r.Delete(1, huge) },
+		"delete negative":   func(r *Rope) { r.Delete(1, -1) },
+		"slice behind":      func(r *Rope) { r.Slice(0, 4) },
+		"slice backwards":   func(r *Rope) { r.Slice(2, 1) },
+		"slice before":      func(r *Rope) { r.Slice(-1, 1) },
+		"rune at the end":   func(r *Rope) { r.RuneAt(3) },
+		"rune before":       func(r *Rope) { r.RuneAt(-1) },
+		"position behind":   func(r *Rope) { r.Position(4, UTF8) },
+		"position before":   func(r *Rope) { r.Position(-1, UTF8) },
+		"byte offset":       func(r *Rope) { r.ByteOffset(4) },
+		"byte behind":       func(r *Rope) { r.RuneOffset(4, Before) },
+		"byte before":       func(r *Rope) { r.RuneOffset(-1, Before) },
+		"huge insert place": func(r *Rope) { r.Insert(huge, "x") },
+	} {
+		r := New("abc")
+		if !panics(func() { f(r) }) {
+			t.Errorf("%s: no panic", name)
+		}
+		checkRope(t, r, model("abc"))
+	}
+}
+
+func TestClonesAreApart(t *testing.T) {
+	for seed := range uint64(20) {
+		rnd := rand.New(rand.NewPCG(seed, 9))
+		m := model(randomText(rnd, rnd.IntN(8000)))
+		ropes, models := []*Rope{New(string(m))}, []model{m}
+		for range 60 {
+			i := rnd.IntN(len(ropes))
+			if len(ropes) < 6 {
+				ropes, models = append(ropes, ropes[i].Clone()), append(models, models[i])
+			} else {
+				j := rnd.IntN(len(ropes))
+				ropes[j], models[j] = ropes[i].Clone(), models[i]
+			}
+			for range 4 {
+				i := rnd.IntN(len(ropes))
+				models[i] = randomEdit(rnd, ropes[i], models[i])
+			}
+			checkPair(t, ropes, models, rnd.IntN(len(ropes)), rnd.IntN(len(ropes)))
+		}
+		for i := range ropes {
+			checkRope(t, ropes[i], models[i])
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func checkPair(t *testing.T, ropes []*Rope, models []model, i, j int) {
+	t.Helper()
+	if got, want := ropes[i].Equal(ropes[j]), slices.Equal(models[i], models[j]); got != want {
+		t.Errorf("Equal = %v, want %v", got, want)
+	}
+}
+
+// TestClonesOnTheirOwnGoroutines is for the race detector: what clones share is only read.
+func TestClonesOnTheirOwnGoroutines(t *testing.T) {
+	r := New(strings.Repeat("shared text\n", 2000))
+	var group sync.WaitGroup
+	for seed := range uint64(4) {
+		c := r.Clone()
+		group.Go(func() { // over after 50 edits
+			rnd := rand.New(rand.NewPCG(seed, 10))
+			m := model(c.String())
+			for range 50 {
+				m = randomEdit(rnd, c, m)
+			}
+			checkRope(t, c, m)
+		})
+		r.Insert(int(seed), "x")
+	}
+	group.Wait()
+	checkTree(t, r)
+}
+
+func TestEqualSeesEveryDifference(t *testing.T) {
+	a := New(strings.Repeat("0123456789", 1000))
+	for pos := 0; pos < a.Len(); pos += 97 {
+		b := a.Clone()
+		b.Replace(pos, 1, "x")
+		b.Insert(5000, strings.Repeat("y", 3000))
+		b.Delete(5000, 3000)
+		if a.Equal(b) {
+			t.Fatalf("Equal doesn't see position %d", pos)
+		}
+		b.Replace(pos, 1, string(a.RuneAt(pos)))
+		if !a.Equal(b) {
+			t.Fatalf("not Equal after %d is as it was", pos)
+		}
+	}
+}
+
+// TestKeystrokesDoNotAllocate: typing and erasing stay within a leaf, but for one in several hundred.
+func TestKeystrokesDoNotAllocate(t *testing.T) {
+	r := New(strings.Repeat("some text, é\n", 1000))
+	pos := r.Len() / 2
+	r.Insert(pos, "x")
+	if n := testing.AllocsPerRun(500, func() {
+		r.Insert(pos, "é")
+		pos++
+		r.Insert(pos, "x")
+		r.Delete(pos, 1)
+	}); n > 0 {
+		t.Errorf("a keystroke allocates %v times", n)
+	}
+}
+
+func TestChunksStop(t *testing.T) {
+	r := New(strings.Repeat("0123456789", 1000))
+	n := 0
+	for range r.Chunks() {
+		if n++; n == 2 {
+			break
+		}
+	}
+	if n != 2 {
+		t.Errorf("Chunks went on to %d", n)
+	}
+}
+
+// TestBytesThatAreNotText: they are a fault of the caller, but must not tear the tree.
+func TestBytesThatAreNotText(t *testing.T) {
+	r := New(strings.Repeat("\x80", 5000) + strings.Repeat("\xff", 5000))
+	r.Insert(0, "\xf0\x9f")
+	r.Delete(0, r.Len()/2)
+	if got := r.SHA256(); got != sha256.Sum256([]byte(r.String())) || r.Size() != len(r.String()) {
+		t.Errorf("%d bytes are said to be %d", len(r.String()), r.Size())
 	}
 }
