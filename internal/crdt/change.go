@@ -1,0 +1,181 @@
+package crdt
+
+import (
+	"unicode/utf8"
+
+	"earshot/internal/text"
+)
+
+// change adds events to a Doc, all of them or none: first to the log and the tracker, which can be put back,
+// and to the text only once nothing can fail any more.
+type change struct {
+	d       *Doc
+	events  LV // before the change, like the next three
+	content int
+	agents  int
+	head    Frontier
+	marks   []*mark
+	length  uint32 // of the head text, with the effects
+	effects []effect
+}
+
+func (d *Doc) begin() *change {
+	return &change{
+		d:       d,
+		events:  d.log.graph.size(),
+		content: len(d.log.content),
+		agents:  len(d.log.names.agents),
+		head:    d.head,
+		marks:   d.marks,
+		length:  uint32(d.text.Len()),
+	}
+}
+
+// add appends one agent's events, each made on the one before, the first on parents. The ops' texts are in
+// content.
+func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) error {
+	d := c.d
+	n, size := measure(ops)
+	if err := c.fits(len(ops), n, size); err != nil {
+		return err
+	}
+	d.dropMarks(parents.last())
+	length, t := c.length, (*tracker)(nil)
+	if !parents.Equal(d.head) {
+		t = d.trackerFrom(parents.last())
+		t.move(parents)
+		length = t.total().now
+	}
+	if err := checkOps(ops, length, uint32(d.limits.text)); err != nil {
+		return err
+	}
+	first := d.log.graph.size()
+	c.push(agent, parents, ops, content, length)
+	end := d.log.graph.size()
+	before := len(c.effects)
+	if t == nil {
+		c.direct(first, end)
+	} else {
+		t.apply(end, &c.effects)
+	}
+	for _, e := range c.effects[before:] {
+		c.length += e.ins - e.del
+	}
+	d.head = d.head.advance(parents, end-1)
+	d.mark()
+	return nil
+}
+
+// measure returns how many events the ops hold and how many bytes they insert.
+func measure(ops []op) (events, bytes int) {
+	for _, o := range ops {
+		events += int(o.n)
+		bytes += int(o.size)
+	}
+	return events, bytes
+}
+
+func (c *change) fits(runs, events, bytes int) error {
+	l, max := &c.d.log, c.d.limits
+	switch {
+	case int(l.graph.size())+events > max.events,
+		len(l.content)+bytes > max.content,
+		len(l.ops)+runs > max.runs,
+		len(l.names.agents) > max.agents:
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// checkOps checks that every event lies in the text it was made on, which is a matter of its ancestors alone:
+// a refused event is refused everywhere.
+func checkOps(ops []op, length, limit uint32) error {
+	for _, o := range ops {
+		switch {
+		case o.kind == insert && o.pos > length,
+			o.kind != insert && o.pos >= length,
+			o.kind == remove && o.n > length-o.pos,
+			o.kind == backspace && o.n > o.pos+1:
+			return ErrPosition
+		case o.kind == insert && length+o.n > limit:
+			return ErrTooLarge
+		}
+		o.length = length
+		length = o.lengthAfter(o.n)
+	}
+	return nil
+}
+
+func (c *change) push(agent uint32, parents Frontier, ops []op, content []byte, length uint32) {
+	l := &c.d.log
+	lv := l.graph.size()
+	n, _ := measure(ops)
+	how := mayJoin
+	if l.graph.push(parents, LV(n)) {
+		how = mustNotJoin
+	}
+	l.names.push(agent, lv, uint32(n))
+	for _, o := range ops {
+		for rest := o; rest.n > 0; {
+			o, rest = rest.chunk(content)
+			o.lv, o.length = uint32(lv), length
+			l.push(o, content, how)
+			lv, length, how = lv+LV(o.n), o.lengthAfter(o.n), mayJoin
+		}
+	}
+}
+
+// chunk cuts as much off o as one op of the log may hold.
+func (o op) chunk(content []byte) (chunk, rest op) {
+	if o.size == o.n || o.size <= longWide {
+		return o, op{}
+	}
+	chunk = o.cut(content, o.lv, o.lv+longWide/utf8.UTFMax)
+	return chunk, o.after(chunk.n, chunk.size)
+}
+
+// direct adds what events made on the whole head do to it: just what they say.
+func (c *change) direct(from, to LV) {
+	c.d.log.each(from, to, func(o op) {
+		if o.kind == insert {
+			c.effects = append(c.effects, insertion(o, o.pos))
+		} else {
+			c.effects = append(c.effects, deletion(o, o.kind.first(o.pos, o.n), o.n))
+		}
+	})
+}
+
+// undo puts the Doc back as it was.
+func (c *change) undo() {
+	d := c.d
+	d.log.truncate(c.events, c.agents)
+	d.log.content = d.log.content[:c.content]
+	d.head, d.marks = c.head, c.marks
+	if d.tracker != nil && d.tracker.upto > c.events {
+		d.tracker = nil
+	}
+}
+
+// apply changes the text and returns by what, one edit after the other.
+func (c *change) apply() []text.Patch {
+	d := c.d
+	pending := d.pendingMarks()
+	added := len(pending) > 0
+	patches := make([]text.Patch, 0, len(c.effects))
+	for _, e := range c.effects {
+		for len(pending) > 0 && pending[0].upto <= e.lv {
+			pending[0].text = d.text.Clone()
+			pending = pending[1:]
+		}
+		edit := text.Edit{Pos: int(e.pos), Del: int(e.del), Ins: string(d.log.content[e.off : e.off+e.size])}
+		d.text.Replace(edit.Pos, edit.Del, edit.Ins)
+		patches = append(patches, text.Patch{edit})
+	}
+	for _, m := range pending {
+		m.text = d.text.Clone()
+	}
+	if added {
+		d.thinMarks()
+	}
+	return patches
+}

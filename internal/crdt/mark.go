@@ -1,0 +1,99 @@
+package crdt
+
+import (
+	"math/bits"
+
+	"earshot/internal/text"
+)
+
+// mark is a version that a tracker can begin at: every event is either in its history or builds on it. Its text
+// is kept (a copy on write), for a Diff that shows deleted characters again.
+type mark struct {
+	upto   LV         // the mark's history is all events before
+	text   *text.Rope // nil until the change that makes the mark is applied
+	runs   int        // ops in the log when the mark was made
+	serial uint
+}
+
+const (
+	// markEvery is how many runs go by until the next mark. A concurrent event costs, once, the replay of the
+	// runs since some mark: 64 of them take some 20 µs.
+	markEvery = 64
+	// markDensity is how many marks are kept for each doubling of their age: 8·log2(n) in all, 60 for a
+	// history of 100,000 runs, so that going back costs at most about 1.25 times what it must.
+	markDensity = 8
+	// patience is how many runs a tracker may hold before it begins anew at a later mark, if one serves.
+	patience = 4096
+)
+
+// pendingMarks returns the marks whose text is not known yet, which are the last ones.
+func (d *Doc) pendingMarks() []*mark {
+	n := len(d.marks)
+	for d.marks[n-1].text == nil {
+		n--
+	}
+	return d.marks[n:]
+}
+
+// mark makes the head a mark, if it can be one and the last one is some way back.
+func (d *Doc) mark() {
+	last := d.marks[len(d.marks)-1]
+	if runs := len(d.log.ops); len(d.head) == 1 && runs-last.runs >= markEvery {
+		d.marks = append(d.marks, &mark{upto: d.head.last(), runs: runs, serial: last.serial + 1})
+	}
+}
+
+// dropMarks forgets the marks that an event whose newest parent is before upto has made concurrent to itself.
+func (d *Doc) dropMarks(upto LV) {
+	n := len(d.marks)
+	for d.marks[n-1].upto > upto {
+		n--
+	}
+	if n < len(d.marks) {
+		d.marks = d.marks[:n:n] // what follows stays as it is for change.undo
+	}
+}
+
+// thinMarks keeps old marks the sparser the older they are.
+func (d *Doc) thinMarks() {
+	newest := d.marks[len(d.marks)-1].serial
+	kept := d.marks[:1:1]
+	for _, m := range d.marks[1:] {
+		if newest-m.serial < markDensity<<bits.TrailingZeros(m.serial) {
+			kept = append(kept, m)
+		}
+	}
+	d.marks = kept
+}
+
+// markBefore returns the newest mark that is in the history of all versions that end at upto or later.
+func (d *Doc) markBefore(upto LV) *mark {
+	n := len(d.marks) - 1
+	for d.marks[n].upto > upto {
+		n--
+	}
+	return d.marks[n]
+}
+
+// trackerFrom returns the tracker, up to date, with a base that is in the history of every version that has
+// an event from upto-1 on; upto is 0 for the root.
+func (d *Doc) trackerFrom(upto LV) *tracker {
+	m, t := d.markBefore(upto), d.tracker
+	if t == nil || t.mark.upto > upto || d.outgrown(t, m) {
+		length := uint32(d.marks[0].text.Len())
+		if m.upto > 0 {
+			length = d.log.lengthAt(m.upto - 1)
+		}
+		d.tracker = newTracker(&d.log, m, length)
+		d.tracker.begun = len(d.log.ops) - m.runs
+	}
+	d.tracker.catchUp()
+	return d.tracker
+}
+
+// outgrown reports whether a tracker holds much that one begun at m would not. What was asked for last is
+// likely to be asked for again, so a tracker that had to go back far is left there until it has doubled.
+func (d *Doc) outgrown(t *tracker, m *mark) bool {
+	window, needed := len(d.log.ops)-t.mark.runs, len(d.log.ops)-m.runs
+	return window > max(patience, 2*t.begun) && needed < window/4
+}

@@ -1,0 +1,159 @@
+package crdt
+
+import (
+	"bytes"
+	"slices"
+
+	"earshot/internal/text"
+)
+
+// Merge adds the events of an encoding and returns what happened to the text at the head. Known events are
+// skipped, also at the beginning of runs; the rest is added whole or, on an error, not at all: ErrCorrupt,
+// ErrMissing (an event that others build on is not here), ErrPosition, ErrAgent, ErrForged or ErrTooLarge. All
+// but ErrMissing and ErrTooLarge depend on nothing but the events and their histories, so every replica agrees.
+func (d *Doc) Merge(b []byte) (head text.Patch, err error) {
+	c, err := d.merge(b)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return text.ComposeAll(c.apply()...), nil
+}
+
+// merge is Merge up to the point from which nothing can fail. It returns nil if there is nothing to do.
+func (d *Doc) merge(b []byte) (*change, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	w, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	c := d.begin()
+	for i := range w.blocks {
+		if err := c.addBlock(w, &w.blocks[i]); err != nil {
+			c.undo()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// addBlock adds what of a block is not known.
+func (c *change) addBlock(w *batch, b *block) error {
+	d, names := c.d, &c.d.log.names
+	parents, err := d.resolve(w, b.parents)
+	if err != nil {
+		return err
+	}
+	agent := names.index(w.agents[b.agent].id)
+	next := names.agents[agent].next
+	if b.seq > next {
+		return ErrMissing
+	}
+	known := min(b.n, next-b.seq)
+	if known > 0 && !d.log.same(agent, b, known, parents, w.content) {
+		return ErrForged
+	}
+	if known == b.n {
+		return nil
+	}
+	last := names.last(agent)
+	if known > 0 {
+		parents = last
+	} else if !d.Contains(parents, last) {
+		return ErrAgent
+	}
+	return c.add(agent, parents, dropOps(b.ops, known, w.content), w.content)
+}
+
+// resolve returns the local form of parents.
+func (d *Doc) resolve(w *batch, ids []wireID) (Frontier, error) {
+	parents := make(Frontier, len(ids))
+	for i, id := range ids {
+		agent, ok := d.log.names.byID[w.agents[id.agent].id]
+		if !ok {
+			return nil, ErrMissing
+		}
+		if parents[i], _, ok = d.log.names.lv(agent, id.seq); !ok {
+			return nil, ErrMissing
+		}
+	}
+	if len(parents) > 1 {
+		heads := d.log.graph.dominators(parents)
+		if len(heads) < len(parents) {
+			return nil, ErrCorrupt // twice the same, or one in another's history
+		}
+		parents = heads
+	}
+	return parents, nil
+}
+
+// dropOps returns the ops without their first n events.
+func dropOps(ops []op, n uint32, content []byte) []op {
+	if n == 0 {
+		return ops
+	}
+	from := ops[0].lv + n
+	for ops[0].lv+ops[0].n <= from {
+		ops = ops[1:]
+	}
+	ops = slices.Clone(ops)
+	ops[0] = ops[0].cut(content, from, ops[0].lv+ops[0].n)
+	return ops
+}
+
+// same reports whether the first n events of a block, which are here, are here with the same meaning.
+func (l *oplog) same(agent uint32, b *block, n uint32, parents Frontier, content []byte) bool {
+	theirs := opReader{ops: b.ops, content: content}
+	for done := uint32(0); done < n; {
+		lv, row, _ := l.names.lv(agent, b.seq+done)
+		run := l.graph.runs[l.graph.find(lv)]
+		row = min(row, n-done, uint32(run.to-lv))
+		if !parents.Equal(l.graph.parentsOf(lv)) || !theirs.same(l, lv, row) {
+			return false
+		}
+		done += row
+		parents = Frontier{lv + LV(row) - 1}
+	}
+	return true
+}
+
+// opReader goes through ops in steps of any size.
+type opReader struct {
+	rest    op // what remains of the op begun; n is 0 if nothing does
+	ops     []op
+	content []byte
+}
+
+// next returns the next events, at most n and of one op.
+func (r *opReader) next(n uint32) op {
+	if r.rest.n == 0 {
+		r.rest, r.ops = r.ops[0], r.ops[1:]
+	}
+	o := r.rest
+	part := o.cut(r.content, o.lv, o.lv+min(n, o.n))
+	r.rest = o.after(part.n, part.size)
+	return part
+}
+
+// same reports whether the next n events do what the log's from lv on do.
+func (r *opReader) same(l *oplog, lv LV, n uint32) bool {
+	equal := true
+	l.each(lv, lv+LV(n), func(mine op) {
+		for equal && mine.n > 0 {
+			theirs := r.next(mine.n)
+			m := theirs.n
+			part := mine.cut(l.content, mine.lv, mine.lv+m)
+			equal = part.pos == theirs.pos && part.posOf(m-1) == theirs.posOf(m-1) &&
+				(part.kind == insert) == (theirs.kind == insert) &&
+				bytes.Equal(l.content[part.off:part.off+part.size], r.content[theirs.off:theirs.off+theirs.size])
+			mine = mine.after(m, part.size)
+		}
+	})
+	return equal
+}
+
+// after returns o without its first n events, whose text takes size bytes.
+func (o op) after(n, size uint32) op {
+	return op{o.lv + n, o.n - n, o.posOf(n), o.lengthAfter(n), o.off + size, o.size - size, o.kind}
+}

@@ -1,0 +1,185 @@
+package crdt
+
+import (
+	"sort"
+	"unicode/utf8"
+)
+
+// oplog holds every event in order of arrival, as runs in flat slices: what was done (ops, content), on what
+// (graph), by whom (roster). Deleted text stays in content, so that any version can be shown again.
+type oplog struct {
+	graph   graph
+	names   roster
+	ops     []op
+	content []byte // UTF-8 of all insertions
+}
+
+// op is a run of events that touch neighbouring characters, each made on the text after the one before. An op
+// never leaves its graph run.
+type op struct {
+	lv, n     uint32
+	pos       uint32 // where the first event takes place
+	length    uint32 // of the text before the first event
+	off, size uint32 // bytes in content; size is 0 for deletions
+	kind      kind
+}
+
+type kind uint8
+
+const (
+	insert    kind = iota // each event one place further right
+	remove                // each event at the same place
+	backspace             // each event one place further left
+)
+
+// longWide bounds, in bytes, the insertions that are joined although they hold more than ASCII: a place inside
+// one is found by counting.
+const longWide = 2048
+
+func (o op) end() LV { return LV(o.lv + o.n) }
+
+// lengthAfter returns the length of the text after the first n events.
+func (o op) lengthAfter(n uint32) uint32 {
+	if o.kind == insert {
+		return o.length + n
+	}
+	return o.length - n
+}
+
+// posOf returns where the i-th event of o takes place.
+func (o op) posOf(i uint32) uint32 {
+	switch o.kind {
+	case insert:
+		return o.pos + i
+	case backspace:
+		return o.pos - i
+	}
+	return o.pos
+}
+
+// first returns the leftmost of the characters that a deletion of n starting at pos takes away.
+func (k kind) first(pos, n uint32) uint32 {
+	if k == backspace {
+		return pos - (n - 1)
+	}
+	return pos
+}
+
+// findOp returns the index of the op that holds lv.
+func (l *oplog) findOp(lv LV) int {
+	if k := len(l.ops) - 1; k >= 0 && l.ops[k].lv <= uint32(lv) {
+		return k
+	}
+	return sort.Search(len(l.ops), func(i int) bool { return l.ops[i].lv > uint32(lv) }) - 1
+}
+
+// lengthAt returns the length of the text after the event lv, made of its history alone.
+func (l *oplog) lengthAt(lv LV) uint32 {
+	o := l.ops[l.findOp(lv)]
+	return o.lengthAfter(uint32(lv) - o.lv + 1)
+}
+
+// each calls f for the ops of [from, to), cut to that range.
+func (l *oplog) each(from, to LV, f func(part op)) {
+	if from >= to {
+		return
+	}
+	for k := l.findOp(from); k < len(l.ops) && l.ops[k].lv < uint32(to); k++ {
+		f(l.ops[k].cut(l.content, uint32(from), uint32(to)))
+	}
+}
+
+// cut returns the events of o that lie in [from, to) as an op of their own; content holds o's text.
+func (o op) cut(content []byte, from, to uint32) op {
+	a, b := max(from, o.lv)-o.lv, min(to, o.lv+o.n)-o.lv
+	if a == 0 && b == o.n {
+		return o
+	}
+	part := op{lv: o.lv + a, n: b - a, pos: o.posOf(a), length: o.lengthAfter(a), kind: o.kind}
+	if o.kind != insert {
+		return part
+	}
+	ascii := o.size == o.n
+	content = content[o.off : o.off+o.size]
+	start := skip(content, int(a), ascii)
+	part.off = o.off + uint32(start)
+	part.size = uint32(skip(content[start:], int(b-a), ascii))
+	return part
+}
+
+// skip returns how many bytes the first n characters of b take.
+func skip(b []byte, n int, ascii bool) int {
+	if ascii {
+		return n
+	}
+	i := 0
+	for ; n > 0; n-- {
+		_, size := utf8.DecodeRune(b[i:])
+		i += size
+	}
+	return i
+}
+
+// text returns what an insertion inserted.
+func (l *oplog) text(o op) string { return string(l.content[o.off : o.off+o.size]) }
+
+// push adds an op at the end, its text moved from content to the log's. Only what was made on the very event
+// before may be joined to it.
+func (l *oplog) push(o op, content []byte, how joining) {
+	content = content[o.off : o.off+o.size]
+	o.off = uint32(len(l.content))
+	l.content = append(l.content, content...)
+	if k := len(l.ops) - 1; how == mayJoin && k >= 0 && l.ops[k].join(o) {
+		return
+	}
+	l.ops = append(l.ops, o)
+}
+
+// joining says whether an op may be joined to the one before.
+type joining uint8
+
+const (
+	mayJoin joining = iota
+	mustNotJoin
+)
+
+// join makes next part of o, if both together are one run.
+func (o *op) join(next op) bool {
+	if o.lv+o.n != next.lv {
+		return false
+	}
+	switch {
+	case o.kind == insert && next.kind == insert:
+		wide := o.size+next.size != o.n+next.n
+		if next.pos != o.pos+o.n || next.off != o.off+o.size || wide && o.size+next.size > longWide {
+			return false
+		}
+	case o.kind == insert || next.kind == insert:
+		return false
+	case next.pos == o.pos && o.may(remove) && next.may(remove):
+		o.kind = remove
+	case next.pos+o.n == o.pos && o.may(backspace) && next.may(backspace):
+		o.kind = backspace
+	default:
+		return false
+	}
+	o.n += next.n
+	o.size += next.size
+	return true
+}
+
+// may reports whether a deletion can be read as one of kind k: a single one has no direction.
+func (o *op) may(k kind) bool { return o.kind == k || o.n == 1 }
+
+// truncate forgets the events from size on.
+func (l *oplog) truncate(size LV, agents int) {
+	for k := len(l.ops) - 1; k >= 0 && l.ops[k].end() > size; k-- {
+		if l.ops[k].lv < uint32(size) {
+			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size))
+			break
+		}
+		l.ops = l.ops[:k]
+	}
+	l.graph.truncate(size)
+	l.names.truncate(size, agents)
+}

@@ -1,0 +1,281 @@
+package crdt
+
+import (
+	"slices"
+	"sort"
+)
+
+// tracker is the walker's memory: all characters that exist in any version since its base, in their order,
+// each with its state in one movable version, the prepare version. An event's positions mean something there,
+// and what it does is then known by the identity of characters.
+//
+// The base is a version before which no event remains concurrent to any after it, so that the base's text is
+// so many nameless characters. The tracker may be behind the log: events made on the whole head need no
+// tracker, and are applied in runs once some other event needs it.
+type tracker struct {
+	tree
+	log     *oplog
+	mark    *mark    // the base
+	begun   int      // runs that were to be applied when the tracker began
+	upto    LV       // the first event not applied yet
+	prepare Frontier // the version that span.state speaks of
+	targets []target // by lv: what each deletion deleted
+}
+
+// target says that the deletions [lv, lv+n) deleted the items [id, id+n); backward if the last event deleted
+// the first item.
+type target struct {
+	lv, n    uint32
+	id       uint32
+	backward bool
+}
+
+// effect is one change of the head text, to be done after the ones before it.
+type effect struct {
+	lv        LV
+	pos       uint32
+	del, ins  uint32 // characters
+	off, size uint32 // of the inserted text in the log's content
+}
+
+func insertion(o op, pos uint32) effect {
+	return effect{lv: LV(o.lv), pos: pos, ins: o.n, off: o.off, size: o.size}
+}
+
+func deletion(o op, pos, n uint32) effect { return effect{lv: LV(o.lv), pos: pos, del: n} }
+
+// newTracker begins at a mark, whose text has the given length.
+func newTracker(log *oplog, m *mark, length uint32) *tracker {
+	t := &tracker{log: log, mark: m, upto: m.upto}
+	if m.upto > 0 {
+		t.prepare = Frontier{m.upto - 1}
+	}
+	t.tree.reset(length, m.upto)
+	return t
+}
+
+// catchUp applies the events that came since.
+func (t *tracker) catchUp() {
+	for end := t.log.graph.size(); t.upto < end; {
+		run := t.log.graph.runs[t.log.graph.find(t.upto)]
+		parents := Frontier(t.log.graph.runParents(run))
+		if t.upto > run.from {
+			parents = Frontier{t.upto - 1}
+		}
+		t.move(parents)
+		t.apply(run.to, nil)
+	}
+}
+
+// apply applies the events up to, not including, to: those of one run of the graph, on whose parents the
+// prepare version stands. It adds to effects, if there are any, what they do to the text at the head.
+func (t *tracker) apply(to LV, effects *[]effect) {
+	t.log.each(t.upto, to, func(part op) {
+		if part.kind == insert {
+			t.insertRun(part, effects)
+		} else {
+			t.removeRun(part, effects)
+		}
+	})
+	t.upto = to
+	t.prepare = Frontier{to - 1}
+}
+
+// move makes v the prepare version. The order of retreating and advancing is of no matter: states are counters.
+func (t *tracker) move(v Frontier) {
+	back, forth := t.log.graph.diff(t.prepare, v)
+	for _, s := range back {
+		t.shift(s, ^uint16(0))
+	}
+	for _, s := range forth {
+		t.shift(s, 1)
+	}
+	t.prepare = v
+}
+
+// shift adds to the state of the items that events inserted or deleted.
+func (t *tracker) shift(events stretch, by uint16) {
+	t.log.each(events.from, events.to, func(part op) {
+		if part.kind == insert {
+			t.shiftItems(part.lv, part.n, by)
+			return
+		}
+		t.eachTarget(part.lv, part.n, func(id, n uint32) { t.shiftItems(id, n, by) })
+	})
+}
+
+func (t *tracker) shiftItems(id, n uint32, by uint16) {
+	for n > 0 {
+		p := t.isolate(id, n)
+		s := *t.at(p)
+		s.state += by
+		t.change(p, s)
+		id, n = id+s.n, n-s.n
+	}
+}
+
+// eachTarget calls f for the items that the deletions [lv, lv+n) deleted.
+func (t *tracker) eachTarget(lv, n uint32, f func(id, n uint32)) {
+	k := sort.Search(len(t.targets), func(i int) bool { return t.targets[i].lv > lv }) - 1
+	for end := lv + n; lv < end; k++ {
+		g := t.targets[k]
+		from, to := lv-g.lv, min(end-g.lv, g.n)
+		if g.backward {
+			f(g.id+g.n-to, to-from)
+		} else {
+			f(g.id+from, to-from)
+		}
+		lv = g.lv + g.n
+	}
+}
+
+// insertRun applies a run of insertions.
+func (t *tracker) insertRun(o op, effects *[]effect) {
+	p, left := t.gap(o.pos)
+	right := none
+	concurrent := false
+	for q, ok := t.skipEnd(p); ok; q, ok = t.skipEnd(spot{q.leaf, q.slot + 1}) {
+		if s := t.at(q); s.state != 0 {
+			right = s.id
+			break
+		}
+		concurrent = true
+	}
+	if concurrent {
+		p = t.among(p, o.lv, left, right)
+	}
+	s := span{id: o.lv, n: o.n, left: left, right: right, state: 1}
+	p, at := t.place(p, s)
+	if effects != nil {
+		pos := t.before(p).end + at
+		*effects = append(*effects, insertion(o, pos))
+	}
+}
+
+// gap returns the place behind the visible item before pos, and that item.
+func (t *tracker) gap(pos uint32) (p spot, left uint32) {
+	if pos == 0 {
+		return spot{}, none
+	}
+	p, off := t.visible(pos - 1)
+	s := *t.at(p)
+	left = s.id + off
+	if off+1 < s.n {
+		return t.split(p, off+1), left
+	}
+	return spot{p.leaf, p.slot + 1}, left
+}
+
+// place inserts s before p, or joins it to the span before, and returns the span it is in now and how many
+// items of that precede it.
+func (t *tracker) place(p spot, s span) (spot, uint32) {
+	if p.slot > 0 {
+		q := spot{p.leaf, p.slot - 1}
+		o := *t.at(q)
+		if o.id+o.n == s.id && s.left == s.id-1 && o.right == s.right && o.state == s.state && o.dead == s.dead {
+			at := o.n
+			o.n += s.n
+			t.change(q, o)
+			t.setPlace(s, q.leaf)
+			return q, at
+		}
+	}
+	return t.insert(p, s), 0
+}
+
+// among finds the place of a new item among the ones between its origins that it does not know of. This is the
+// order that FugueMax (Weidner, Kleppmann 2023) and YjsMod give: what one author typed in one go stays together.
+func (t *tracker) among(p spot, id, left, right uint32) spot {
+	mine := t.rank(left, 0)
+	dest, scanning := p, false
+	for q, ok := t.skipEnd(p); ok; q, ok = t.skipEnd(q) {
+		other := t.at(q)
+		if other.state != 0 {
+			break
+		}
+		theirs := t.rank(other.left, 0)
+		if theirs < mine {
+			break
+		}
+		if theirs == mine {
+			if other.right == right {
+				if t.log.names.id(LV(id)).compare(t.log.names.id(LV(other.id))) < 0 {
+					break
+				}
+				scanning = false
+			} else {
+				scanning = t.rank(other.right, none) < t.rank(right, none)
+			}
+		}
+		q.slot++
+		if !scanning {
+			dest = q
+		}
+	}
+	return dest
+}
+
+// rank is an item's place in the sequence, counted from 1; that of no item is given.
+func (t *tracker) rank(id, ofNone uint32) uint32 {
+	if id == none {
+		return ofNone
+	}
+	return t.order(id) + 1
+}
+
+// removeRun applies a run of deletions.
+func (t *tracker) removeRun(o op, effects *[]effect) {
+	first := len(t.targets)
+	pos := o.kind.first(o.pos, o.n)
+	for left := o.n; left > 0; {
+		p, off := t.visible(pos)
+		p = t.split(p, off)
+		if t.at(p).n > left {
+			p = t.split(p, left)
+			p.slot--
+		}
+		s := *t.at(p)
+		if !s.dead && effects != nil {
+			*effects = append(*effects, deletion(o, t.before(p).end, s.n))
+		}
+		s.state, s.dead = 2, true
+		t.change(p, s)
+		lv := o.lv + o.n - left
+		if o.kind == backspace {
+			lv = o.lv + left - s.n
+		}
+		t.targets = append(t.targets, target{lv, s.n, s.id, o.kind == backspace})
+		left -= s.n
+	}
+	if o.kind == backspace {
+		slices.Reverse(t.targets[first:])
+	}
+	t.joinTargets(first)
+}
+
+// joinTargets joins the targets from first on with each other and with the one before.
+func (t *tracker) joinTargets(first int) {
+	kept := t.targets[:first]
+	for _, g := range t.targets[first:] {
+		if k := len(kept) - 1; k < 0 || !kept[k].join(g) {
+			kept = append(kept, g)
+		}
+	}
+	t.targets = kept
+}
+
+func (g *target) join(next target) bool {
+	if g.lv+g.n != next.lv {
+		return false
+	}
+	switch {
+	case g.id+g.n == next.id && (g.n == 1 || !g.backward) && (next.n == 1 || !next.backward):
+		g.backward = false
+	case next.id+next.n == g.id && (g.n == 1 || g.backward) && (next.n == 1 || next.backward):
+		g.id, g.backward = next.id, true
+	default:
+		return false
+	}
+	g.n += next.n
+	return true
+}
