@@ -95,6 +95,12 @@ const (
 	PeerSymbols  = 10
 )
 
+// FirstLocalPort to LastLocalPort are where a host's own matchmaker listens and where a guest on the same machine asks.
+const (
+	FirstLocalPort = 47300
+	LastLocalPort  = 47309
+)
+
 // ErrBadEnvelope is what every failure of decoding or encoding wraps.
 var ErrBadEnvelope = errors.New("bad matchmaker envelope")
 
