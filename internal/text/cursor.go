@@ -5,14 +5,30 @@ package text
 type cursor struct {
 	path  []*tree // from the root to the leaf; empty: nowhere
 	start int     // code points in front of the leaf
+	// The end of the last edit: its position, or -1, and its byte within the leaf. Where the leaf holds more than ASCII,
+	// the next keystroke finds its byte by it, and not by counting from the leaf's start.
+	pos, at int
 }
 
 func (c *cursor) leave() { c.path = c.path[:0] }
 
+func (c *cursor) leaf() *tree { return c.path[len(c.path)-1] }
+
+// byteOf returns the byte of a position within the leaf.
+func (c *cursor) byteOf(pos int) int {
+	switch leaf := c.leaf(); {
+	case pos == c.pos:
+		return c.at
+	case pos == c.pos-1 && c.at > 0:
+		return runeStart(leaf.node.text, c.at-1)
+	default:
+		return leaf.offset(inRunes, pos-c.start)
+	}
+}
+
 // covers tells whether the leaf holds all from from to to, its own ends included.
 func (c *cursor) covers(from, to int) bool {
-	n := len(c.path)
-	return n > 0 && from >= c.start && to <= c.start+c.path[n-1].runes
+	return len(c.path) > 0 && from >= c.start && to <= c.start+c.leaf().runes
 }
 
 // moveCursor goes to the leaf that holds all from from to to, and takes what lies on the way into ownership. It fails
@@ -27,7 +43,7 @@ func (r *Rope) moveCursor(from, to int) bool {
 		t.node = r.owner.own(t.node)
 		path = append(path, t)
 		if t.node.height == 0 {
-			r.cursor.path, r.cursor.start = path, start
+			r.cursor = cursor{path: path, start: start, pos: -1}
 			return true
 		}
 		kids, i := t.node.kids, 0
@@ -48,25 +64,30 @@ func (r *Rope) replaceInLeaf(pos, del int, ins string) bool {
 	if len(ins) > maxLeaf || !r.cursor.covers(pos, pos+del) && !r.moveCursor(pos, pos+del) {
 		return false
 	}
-	path := r.cursor.path
-	leaf := path[len(path)-1]
-	from := leaf.offset(inRunes, pos-r.cursor.start)
+	c := &r.cursor
+	from := c.byteOf(pos)
 	to := from
 	if del > 0 {
-		to = leaf.offset(inRunes, pos+del-r.cursor.start)
+		to = c.byteOf(pos + del)
 	}
+	leaf := c.leaf()
 	old := leaf.node.text
 	size := len(old) - (to - from) + len(ins)
-	if size > maxLeaf || size == 0 || size < minLeaf && len(path) > 1 {
+	if size > maxLeaf || size == 0 || size < minLeaf && len(c.path) > 1 {
 		return false
 	}
-	delta := measureOf(ins).minus(measureOf(old[from:to]))
+	added := measureString(ins)
+	delta := added
+	if del > 0 {
+		delta = added.minus(measureOf(old[from:to]))
+	}
 	text := old[:size]
 	copy(text[from+len(ins):], old[to:])
 	copy(text[from:], ins)
 	leaf.node.text = text
-	for _, t := range path {
+	for _, t := range c.path {
 		t.measure = t.plus(delta)
 	}
+	c.pos, c.at = pos+added.runes, from+len(ins)
 	return true
 }

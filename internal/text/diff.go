@@ -6,10 +6,13 @@ import (
 )
 
 const (
-	// baseSteps is the work that a difference may always take, in compared elements: 1<<23 of them are about 30 ms.
-	baseSteps = 1 << 23
-	// stepsPerElement comes on top for each line, or byte: halving a text with D scattered changes reads it log2(D)
-	// times, so this is room for about 200 changes however large the text is, and for thousands in one of a few MiB.
+	// runeSteps is the work that the search for code points that stay may always take: 8 million tries (see trySteps),
+	// which are about 100 ms, and enough for 4000 edits within one changed line.
+	runeSteps = 8 << 20 * trySteps
+	// lineSteps is the same for lines, which take longer to compare: 2 million tries, also about 100 ms.
+	lineSteps = 2 << 20 * trySteps
+	// stepsPerElement comes on top for each line, or byte: a search with D scattered changes halves the text log2(D)
+	// times and reads half of it each time. This is what a long text with few changes needs.
 	stepsPerElement = 8
 )
 
@@ -21,7 +24,7 @@ func Diff(a, b string) Patch {
 	back := commonSuffix(a[front:], b[front:])
 	pos := runeCount(a[:front])
 	a, b = a[front:len(a)-back], b[front:len(b)-back]
-	w := diffWriter{steps: baseSteps + stepsPerElement*(len(a)+len(b))}
+	w := diffWriter{steps: runeSteps + stepsPerElement*(len(a)+len(b))}
 	if a == "" || b == "" {
 		w.add(Edit{pos, runeCount(a), b})
 	} else {
@@ -45,7 +48,7 @@ func (w *diffWriter) add(e Edit) {
 // lines adds what makes b of a, which begins at pos.
 func (w *diffWriter) lines(pos int, a, b string) {
 	as, bs := splitLines(a), splitLines(b)
-	d := differ[string]{a: as, b: bs, steps: baseSteps/8 + stepsPerElement*(len(as)+len(bs))}
+	d := differ[string]{a: as, b: bs, steps: lineSteps + stepsPerElement*(len(as)+len(bs))}
 	d.walk(box{0, len(as), 0, len(bs)})
 	doneA, doneB := 0, 0
 	for _, h := range d.hunks {

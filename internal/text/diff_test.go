@@ -168,15 +168,15 @@ func TestDifferIsBounded(t *testing.T) {
 			s[i] = byte(rnd.IntN(256))
 		}
 	}
-	for _, steps := range []int{-1, 0, 1, 100, 1 << 16, 1 << 22} {
+	for _, steps := range []int{-1, 0, 1, 100, 1 << 20, 1 << 26} {
 		d := differ[byte]{a: a, b: b, steps: steps}
 		d.walk(box{0, len(a), 0, len(b)})
 		checkHunks(t, d)
 		// Beyond its steps it may finish one round of each search it is in, and look at each element once more.
-		if least := -4*maxCost - len(a) - len(b); d.steps < least {
+		if least := -4*maxCost*trySteps - len(a) - len(b); d.steps < least {
 			t.Errorf("with %d steps: %d are left, want at least %d", steps, d.steps, least)
 		}
-		if steps <= 0 && len(d.hunks) != 1 || steps >= 1<<22 && len(d.hunks) < 100 {
+		if steps <= 0 && len(d.hunks) != 1 || steps >= 1<<26 && len(d.hunks) < 100 {
 			t.Errorf("with %d steps: %d differences", steps, len(d.hunks))
 		}
 	}

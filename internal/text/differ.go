@@ -4,6 +4,9 @@ const (
 	// maxCost bounds the edits that one search for a meeting point looks ahead from either end; one that finds none goes
 	// on from the best place it has reached. 1024²/2 steps on either side are about 3 ms.
 	maxCost = 1024
+	// trySteps is the price of going on along one diagonal, in steps; to compare one element costs one. Without it, texts
+	// that have nothing in common would cost most: there each try ends at once.
+	trySteps = 16
 	// unreached is less than any index, also with any index added.
 	unreached = -1 << 30
 )
@@ -77,7 +80,7 @@ func (d *differ[T]) meet(q box) (x, y int, ok bool) {
 				return q.aHi - x, q.bHi - (x - k), true
 			}
 		}
-		d.steps -= 2*cost + 2
+		d.steps -= trySteps * (2*cost + 2)
 	}
 	fx, fy := d.fwd.furthest()
 	rx, ry := d.rev.furthest()

@@ -1,7 +1,9 @@
 package text
 
 import (
+	"bytes"
 	"math/bits"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -50,39 +52,44 @@ const (
 	newlines = lowBits * '\n'
 )
 
-// measureOf measures s.
-func measureOf[T string | []byte](s T) measure {
-	m := measure{bytes: len(s)}
-	follow, long, i := 0, 0, 0 // continuation bytes, code points of four bytes
-	for ; i+8 <= len(s); i += 8 {
-		w := word(s, i)
-		if w&highBits != 0 {
-			follow += bits.OnesCount64(continuations(w))
-			long += bits.OnesCount64(fourByteStarts(w))
-		}
-		m.lines += bits.OnesCount64(zeroBytes(w ^ newlines))
-	}
-	for ; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\n':
-			m.lines++
-		case !utf8.RuneStart(c):
-			follow++
-		case c >= 0xF0:
-			long++
-		}
-	}
-	m.runes = m.bytes - follow
-	m.units = m.runes + long // beyond U+FFFF UTF-16 takes two units, UTF-8 four bytes
-	return m
+// measureOf measures text.
+func measureOf(text []byte) measure {
+	follow, long := wideBytes(text)
+	runes := len(text) - follow
+	return measure{len(text), runes, runes + long, bytes.Count(text, []byte{'\n'})}
+}
+
+// measureString measures s.
+func measureString(s string) measure {
+	follow, long := wideBytes(s)
+	runes := len(s) - follow
+	return measure{len(s), runes, runes + long, strings.Count(s, "\n")}
 }
 
 // runeCount returns the number of code points in s.
 func runeCount(s string) int {
-	if len(s) == 1 {
-		return 1
+	follow, _ := wideBytes(s)
+	return len(s) - follow
+}
+
+// wideBytes counts the continuation bytes, which make no code point, and the code points of four bytes, for which
+// UTF-16 takes two units.
+func wideBytes[T string | []byte](s T) (follow, long int) {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if w := word(s, i); w&highBits != 0 {
+			follow += bits.OnesCount64(continuations(w))
+			long += bits.OnesCount64(fourByteStarts(w))
+		}
 	}
-	return measureOf(s).runes
+	for ; i < len(s); i++ {
+		if c := s[i]; !utf8.RuneStart(c) {
+			follow++
+		} else if c >= 0xF0 {
+			long++
+		}
+	}
+	return follow, long
 }
 
 // advance returns the byte at which n code points of s are over, and n; or its end and how many there were.
