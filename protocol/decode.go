@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrMethodNotFound is for a method that the contract does not name: a request is answered with CodeMethodNotFound, a
@@ -90,19 +91,18 @@ func complaint(err error) string {
 	return "the params are not valid JSON; send an object"
 }
 
-// jsonKind shortens "number 1.5" to "a number": encoding/json adds the value of a number.
+// jsonKind makes words of what encoding/json found: "array", or "number 1.5" for a number that an integer can't hold.
 func jsonKind(value string) string {
-	kind, number, _ := bytes.Cut([]byte(value), []byte(" "))
-	switch string(kind) {
-	case "array", "object":
-		return "an " + string(kind)
-	case "number":
-		if bytes.ContainsAny(number, ".eE") {
-			return "a number with a fraction"
-		}
-		return "a number out of range or in this place"
+	kind, number, _ := strings.Cut(value, " ")
+	switch {
+	case kind == "array" || kind == "object":
+		return "an " + kind
+	case number == "":
+		return "a " + kind
+	case strings.ContainsAny(number, ".eE"):
+		return "a number with a fraction"
 	}
-	return "a " + string(kind)
+	return "a number that large"
 }
 
 // marshalPlain is json.Marshal without its escapes for HTML, which make six bytes of each < and & in a text.

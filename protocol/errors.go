@@ -19,36 +19,36 @@ type Kind string
 
 // Kinds of errors under CodeEarshot.
 const (
-	NoSuchSession   Kind = "noSuchSession"
-	NoSuchDocument  Kind = "noSuchDocument"
-	NoSuchMember    Kind = "noSuchMember"
-	NoSuchRoom      Kind = "noSuchRoom"
-	WrongCode       Kind = "wrongCode"
-	BadCode         Kind = "badCode"
-	CodeBurnt       Kind = "codeBurnt"
-	NotAdmitted     Kind = "notAdmitted"
-	RoomFull        Kind = "roomFull"
-	NotHost         Kind = "notHost"
-	ReadOnly        Kind = "readOnly"
-	OutsideFolder   Kind = "outsideFolder"
-	Excluded        Kind = "excluded"
-	Exists          Kind = "exists"
-	Conflict        Kind = "conflict"
-	TooLarge        Kind = "tooLarge"
-	NotText         Kind = "notText"
-	BadPosition     Kind = "badPosition"
-	SaveFailed      Kind = "saveFailed"
-	DiskChanged     Kind = "diskChanged"
-	UnsavedTexts    Kind = "unsaved"
-	NoServer        Kind = "noServer"
-	Unreachable     Kind = "unreachable"
-	Timeout         Kind = "timeout"
-	RateLimited     Kind = "rateLimited"
-	VersionMismatch Kind = "versionMismatch"
-	AlreadyShared   Kind = "alreadyShared"
-	Ended           Kind = "ended"
-	// NotInThisVersion marks what the contract names and this release does not do yet.
-	NotInThisVersion Kind = "notInThisVersion"
+	NoSuchSession   Kind = "noSuchSession"   // no session of this daemon has the id
+	NoSuchDocument  Kind = "noSuchDocument"  // the document is not shared, or not open
+	NoSuchMember    Kind = "noSuchMember"    // no member of the session has the id
+	NoSuchRoom      Kind = "noSuchRoom"      // nobody shares under the code (any more)
+	WrongCode       Kind = "wrongCode"       // the code was not the room's
+	BadCode         Kind = "badCode"         // what was given is no code and no link: mistyped
+	CodeBurnt       Kind = "codeBurnt"       // too many wrong guesses; the host has to make a new code
+	NotAdmitted     Kind = "notAdmitted"     // the host's people refused the guest
+	RoomFull        Kind = "roomFull"        // as many guests are in as the host allowed
+	NotHost         Kind = "notHost"         // only the session's host may do this
+	ReadOnly        Kind = "readOnly"        // the member is a viewer, or the document can't be written
+	OutsideFolder   Kind = "outsideFolder"   // the path leads out of the shared folder
+	Excluded        Kind = "excluded"        // the file is ignored by version control, looks secret, or is not listed
+	Exists          Kind = "exists"          // something has the name already
+	Conflict        Kind = "conflict"        // it changed meanwhile
+	TooLarge        Kind = "tooLarge"        // over a limit
+	NotText         Kind = "notText"         // the file is not UTF-8 text
+	BadPosition     Kind = "badPosition"     // a position outside of the text
+	SaveFailed      Kind = "saveFailed"      // the host's file could not be written
+	DiskChanged     Kind = "diskChanged"     // the file changed on the disk and could not be merged
+	UnsavedTexts    Kind = "unsaved"         // the session would end with texts that nobody saved: data.uris
+	NoServer        Kind = "noServer"        // no matchmaker is set, and none was found
+	Unreachable     Kind = "unreachable"     // the matchmaker, or the other side, could not be reached
+	Timeout         Kind = "timeout"         // no answer in time
+	RateLimited     Kind = "rateLimited"     // too many tries; wait
+	VersionMismatch Kind = "versionMismatch" // the two sides speak different versions of the protocol
+	AlreadyShared   Kind = "alreadyShared"   // the folder or document is in a session already: data.session
+	Ended           Kind = "ended"           // the session has ended
+
+	NotInThisVersion Kind = "notInThisVersion" // the contract names it and this release does not do it yet
 )
 
 // Error is what a request is answered with when it fails: Message is one sentence that says what is wrong and what to

@@ -104,3 +104,14 @@ func goType(t Type) string {
 	}
 	return t.Name
 }
+
+// typesCode writes zz_types_test.go: a list of all structs on the wire, so that tests miss none.
+func typesCode(m *Model) ([]byte, error) {
+	var b strings.Builder
+	b.WriteString(generated + "// wireTypes gives a pointer to a zero value of each struct on the wire.\nfunc wireTypes() []any {\nreturn []any{\n")
+	for _, s := range m.Structs {
+		fmt.Fprintf(&b, "new(%s),\n", s.Name)
+	}
+	b.WriteString("}\n}\n")
+	return format.Source([]byte(b.String()))
+}

@@ -50,8 +50,13 @@ func generate(source string) (map[string][]byte, error) {
 		return nil, err
 	}
 	writers := map[string]func(*Model) ([]byte, error){
-		"zz_dispatch.go": dispatchCode,
-		"zz_arrays.go":   arraysCode,
+		"zz_dispatch.go":                           dispatchCode,
+		"zz_arrays.go":                             arraysCode,
+		"zz_types_test.go":                         typesCode,
+		"openrpc.json":                             openRPC,
+		"PROTOCOL.md":                              markdown,
+		"../plugins/vscode/src/protocol.ts":        typeScript,
+		"../plugins/nvim/lua/earshot/protocol.lua": luaTypes,
 	}
 	outputs := make(map[string][]byte, len(writers))
 	for path, write := range writers {
