@@ -1,0 +1,220 @@
+package session
+
+import (
+	"slices"
+
+	"earshot/internal/crdt"
+	"earshot/internal/text"
+	"earshot/protocol"
+)
+
+// attach makes a mirror of a buffer that an editor opened: it finds out what of the document the buffer already holds.
+// Nothing is ever deleted by a guess.
+func (e *Engine) attach(c *client, d *document, p *private) {
+	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, agent: e.agent(), version: p.item.Version}
+	m.end = text.DetectLineEnd(p.item.Text)
+	if m.end == text.LF && !hasLineEnd(p.item.Text) && !c.exact {
+		m.end = d.eol
+	}
+	if old := c.mirror(p.uri); old != nil {
+		e.detach(old)
+	}
+	e.bind(m, text.New(m.end.ToLF(p.item.Text)), p.stamp)
+	d.shown = true
+	d.mirrors = append(d.mirrors, m)
+	c.mirrors = append(c.mirrors, m)
+	e.owns(c, d.session)
+	e.touch(d)
+	for i := range p.queue {
+		e.didChange(m, &p.queue[i])
+	}
+}
+
+func hasLineEnd(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\n' || s[i] == '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+// bind finds the version of the document that a buffer's text goes on from.
+func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
+	d := m.doc
+	if at, ok := d.returning(m, stamp); ok {
+		e.bindReturning(m, at, opened)
+		return
+	}
+	if at, skew, ok := d.holding(opened); ok {
+		m.at, m.skew, m.buffer = at, skew, opened
+		d.forget(m)
+		return
+	}
+	if !d.shown && d.session.host {
+		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
+		m.at, m.buffer = slices.Clone(d.text.Head()), d.text.Text().Clone()
+		e.own(m, text.Diff(m.buffer.String(), opened.String()))
+		return
+	}
+	if isSessionURI(m.key) && len(d.lost) == 0 {
+		// A buffer that was never given the text says nothing about it.
+		m.at, m.buffer = slices.Clone(d.text.Head()), opened
+		m.skew, _ = text.NewPatch(text.Edit{Del: d.text.Text().Len(), Ins: opened.String()})
+		return
+	}
+	e.bindNearest(m, opened)
+}
+
+// returning is the version of a buffer whose editor process is known: by the stamp it hands back, or by its mirror.
+func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
+	if m.client.replica == "" {
+		return nil, false
+	}
+	if stamp != "" {
+		if at, ok := d.atStamp(stamp); ok {
+			d.forget(m)
+			return at, true
+		}
+	}
+	for _, l := range d.lost {
+		if l.replica == m.client.replica && l.key == m.key && len(l.skew) == 0 {
+			d.forget(m)
+			return l.at, true
+		}
+	}
+	return nil, false
+}
+
+// forget drops what was kept for a buffer that is back.
+func (d *document) forget(m *mirror) {
+	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool {
+		return l.replica == m.client.replica && l.key == m.key && l.replica != ""
+	})
+}
+
+// bindReturning goes on where the editor was; what differs is what it had not reported.
+func (e *Engine) bindReturning(m *mirror, at crdt.Frontier, opened *text.Rope) {
+	m.at = slices.Clone(at)
+	m.buffer = m.doc.text.TextAt(at)
+	e.own(m, text.Diff(m.buffer.String(), opened.String()))
+}
+
+// base is a text that a buffer may hold, as a version and a skew.
+type base struct {
+	at   crdt.Frontier
+	skew text.Patch
+	text *text.Rope
+}
+
+// bases are the texts that a buffer may hold, the likeliest first.
+func (d *document) bases() []base {
+	all := []base{{at: d.text.Head(), text: d.text.Text()}}
+	for _, l := range slices.Backward(d.lost) {
+		all = append(all, base{l.at, l.skew, l.buffer})
+	}
+	for _, m := range d.mirrors {
+		all = append(all, base{m.at, m.skew, m.buffer})
+		if m.flight != nil && m.flight.after != nil {
+			all = append(all, base{m.flight.target, nil, m.flight.after})
+		}
+	}
+	for _, p := range slices.Backward(d.pins) {
+		all = append(all, base{p.at, nil, p.text})
+	}
+	return all
+}
+
+// holding finds a base with exactly this text.
+func (d *document) holding(opened *text.Rope) (crdt.Frontier, text.Patch, bool) {
+	for _, b := range d.bases() {
+		if b.text.Equal(opened) {
+			return slices.Clone(b.at), b.skew, true
+		}
+	}
+	return nil, nil, false
+}
+
+// bindNearest takes the base that differs least and only what was inserted since: what seems deleted may as well never
+// have been there, so it goes back to the buffer, and the person is told.
+func (e *Engine) bindNearest(m *mirror, opened *text.Rope) {
+	best, change := base{}, text.Patch(nil)
+	least := -1
+	s := opened.String()
+	for _, b := range m.doc.bases() {
+		if len(b.skew) > 0 {
+			continue
+		}
+		p := text.Diff(b.text.String(), s)
+		if n := cost(p); least < 0 || n < least {
+			best, change, least = b, p, n
+		}
+	}
+	m.at, m.buffer = slices.Clone(best.at), best.text.Clone()
+	inserted, deleted := split(change)
+	e.own(m, inserted)
+	if len(deleted) == 0 {
+		return
+	}
+	m.skew = text.Compose(m.skew, deleted)
+	m.buffer.Apply(deleted)
+	e.tell(m.client, protocol.MessageWarning, "Text that was missing from this buffer has been put back: it was not known whether you had deleted it. Delete it again if you meant to.")
+}
+
+// split makes two patches of one: its insertions, and its deletions against the text with those.
+func split(p text.Patch) (inserted, deleted text.Patch) {
+	var ins, del []text.Edit
+	shift := 0
+	for _, edit := range p {
+		n := runes(edit.Ins)
+		if n > 0 {
+			ins = append(ins, text.Edit{Pos: edit.Pos, Ins: edit.Ins})
+		}
+		shift += n
+		if edit.Del > 0 {
+			del = append(del, text.Edit{Pos: edit.Pos + shift, Del: edit.Del})
+		}
+	}
+	inserted, _ = text.NewPatch(ins...)
+	deleted, _ = text.NewPatch(del...)
+	return inserted, deleted
+}
+
+// detach ends an attachment: didClose never changes the text.
+func (e *Engine) detach(m *mirror) {
+	e.guess(m)
+	m.doc.pin()
+	e.unlink(m)
+}
+
+// lose ends an attachment whose editor vanished; it may come back.
+func (e *Engine) lose(m *mirror) {
+	d := m.doc
+	flown := m.flight
+	e.guess(m)
+	e.unlink(m)
+	keep := func(at crdt.Frontier, skew text.Patch, buffer *text.Rope, replica string) {
+		if len(d.lost) == MaxLost {
+			d.lost = slices.Delete(d.lost, 0, 1)
+		}
+		d.lost = append(d.lost, &lostMirror{replica, m.key, slices.Clone(at), skew, buffer, e.now})
+	}
+	if flown != nil && flown.after != nil && m.flightUnsettled(flown) {
+		keep(flown.target, nil, flown.after, "") // it may hold this too
+	}
+	keep(m.at, m.skew, m.buffer, m.client.replica)
+}
+
+// flightUnsettled tells whether an edit in flight may be in the buffer though the mirror does not say so.
+func (m *mirror) flightUnsettled(f *flight) bool { return !slices.Equal(m.at, f.target) }
+
+func (e *Engine) unlink(m *mirror) {
+	m.doc.mirrors = slices.DeleteFunc(m.doc.mirrors, func(o *mirror) bool { return o == m })
+	m.client.mirrors = slices.DeleteFunc(m.client.mirrors, func(o *mirror) bool { return o == m })
+	for n, asked := range e.calls {
+		if asked.mirror == m {
+			delete(e.calls, n)
+		}
+	}
+	e.touch(m.doc)
+}

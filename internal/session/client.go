@@ -1,0 +1,156 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"earshot/internal/text"
+	"earshot/protocol"
+)
+
+// client is one connection of an editor or script.
+type client struct {
+	id          protocol.ConnID
+	initialized bool
+	name        string // what the person wants to be called; "" for the daemon's setting
+	program     string // clientInfo.name, cleaned
+	replica     string // one random string for each editor process; "" for a stock client
+	enc         text.Encoding
+	exact       bool
+	admits      bool // understands session/admit
+	shows       bool // follows window/showDocument
+	subscribed  bool
+
+	mirrors []*mirror
+	private []*private
+
+	presence     *presence // where its person is, nil if in no shared document
+	placeSession *session  // of presence
+	presenceSeq  uint64
+	presenceDue  time.Time // when changed cursors of others are to be told
+	presenceOld  time.Time // when they were told last
+	warned       string    // the last sentence shown, to not repeat it at every keystroke
+}
+
+// private is a document that a client opened and that is in no session, or not yet: what is in none stays here, for the
+// moment when it is shared, and goes with the connection.
+type private struct {
+	uri       string // canonical
+	item      protocol.TextDocumentItem
+	stamp     string
+	resolving bool
+	queue     []protocol.DidChangeTextDocumentParams // changes since item
+}
+
+func newClient(id protocol.ConnID) *client { return &client{id: id, enc: text.UTF16} }
+
+func (c *client) mirror(uri string) *mirror {
+	for _, m := range c.mirrors {
+		if m.key == uri {
+			return m
+		}
+	}
+	return nil
+}
+
+func (c *client) privateDoc(uri string) *private {
+	for _, p := range c.private {
+		if p.uri == uri {
+			return p
+		}
+	}
+	return nil
+}
+
+func (c *client) dropPrivate(p *private) {
+	c.private = slices.DeleteFunc(c.private, func(q *private) bool { return q == p })
+}
+
+// tell shows the person at c a sentence.
+func (e *Engine) tell(c *client, kind protocol.MessageType, sentence string) {
+	e.emit(Notify{Conn: c.id, Params: &protocol.ShowMessageParams{Type: kind, Message: sentence}})
+}
+
+// tellOnce shows a sentence unless it was the last one shown: a held key shall not flood the screen.
+func (e *Engine) tellOnce(c *client, kind protocol.MessageType, sentence string) {
+	if c.warned == sentence {
+		return
+	}
+	c.warned = sentence
+	e.tell(c, kind, sentence)
+}
+
+// tellSession shows everyone of this daemon in s a sentence.
+func (e *Engine) tellSession(s *session, kind protocol.MessageType, sentence string) {
+	for _, c := range e.clients {
+		if s.has(c) {
+			e.tell(c, kind, sentence)
+		}
+	}
+}
+
+func (e *Engine) clientCalled(ev ClientCalled) {
+	c := e.client(ev.Conn)
+	if c == nil {
+		return
+	}
+	if !c.initialized && !beforeInitialize(ev.Params) {
+		if ev.ID != "" {
+			e.emit(ReplyError{ev.Conn, ev.ID, &protocol.Error{Code: protocol.CodeServerNotInitialized,
+				Message: "send initialize first"}})
+		}
+		return
+	}
+	ev.Params.ServeDaemon((*server)(e), ev.Conn, ev.ID)
+}
+
+func beforeInitialize(p protocol.DaemonParams) bool {
+	switch p.(type) {
+	case *protocol.InitializeParams, *protocol.ExitParams:
+		return true
+	}
+	return false
+}
+
+func (e *Engine) clientAnswered(ev ClientAnswered) {
+	asked := e.calls[ev.Call]
+	if asked == nil || asked.conn != ev.Conn {
+		return
+	}
+	delete(e.calls, ev.Call)
+	switch {
+	case asked.mirror != nil:
+		res, _ := ev.Result.(*protocol.ApplyWorkspaceEditResult)
+		e.applyAnswered(asked.mirror, ev.Call, res, ev.Err)
+	case asked.knock != nil:
+		e.knockAnswered(asked.knock, ev)
+	}
+}
+
+func (e *Engine) clientClosed(id protocol.ConnID) {
+	c := e.client(id)
+	if c == nil {
+		return
+	}
+	for _, m := range slices.Clone(c.mirrors) {
+		e.lose(m)
+	}
+	e.clients = slices.DeleteFunc(e.clients, func(o *client) bool { return o == c })
+	for n, asked := range e.calls {
+		if asked.conn == id {
+			delete(e.calls, n)
+		}
+	}
+	for _, j := range slices.Clone(e.joins) {
+		if j.conn == id {
+			e.cancelJoin(j)
+		}
+	}
+	for _, s := range e.sessions {
+		s.owners = slices.DeleteFunc(s.owners, func(o protocol.ConnID) bool { return o == id })
+		if len(s.owners) == 0 && s.empty.IsZero() {
+			s.empty = e.now
+		}
+		e.presenceGone(s, c)
+	}
+}

@@ -1,0 +1,300 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"earshot/internal/crdt"
+	"earshot/internal/docpath"
+	"earshot/internal/text"
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// document is one shared text: at the host beside its file, at a guest as a replica of the host's.
+type document struct {
+	session  *session
+	path     docpath.Path
+	untitled string // host: the editor's URI of a buffer without a file
+	num      uint32 // the host's number for it, the same on all sides
+	instance string // one for each load: stamps and replicas of another load do not fit
+	identity string
+	alias    *document // another name of a file that was open already: go there
+
+	ready   bool
+	waiting []func(*protocol.Error)
+	text    *crdt.Doc
+	form    protocol.Form
+	eol     text.LineEnd
+
+	readonly bool
+	dirty    bool
+	byGuests bool // host: guests changed it since it was saved
+
+	// Host, with a file: what the disk held when it was last read or written.
+	stamp  string
+	diskAt crdt.Frontier
+
+	mirrors []*mirror
+	lost    []*lostMirror
+	pins    []pin
+	shown   bool                  // an editor or a guest has had it: its text is no longer one editor's affair
+	owners  map[crdt.Agent]string // host: whose events an agent's are
+	marked  map[string]time.Time  // member → when its last change was told to subscribers of events
+	idle    time.Time             // since when nobody has it; zero while somebody has
+
+	inTouched bool
+	stepFrom  crdt.Frontier // head when its editors were last brought up to date,
+	stepPatch text.Patch    // and what the head went through since
+	sentHead  crdt.Frontier // what links have been sent
+	toldState *wire.State
+
+	// Guest: the replica's dealings with the host.
+	synced bool          // both sides send events as they happen
+	sent   uint64        // whole Events messages since the last Resync
+	acked  uint64        // and how many of them the host has taken
+	behind crdt.Frontier // what the host surely had when sent was last zero
+	loaded []byte        // chunks of a snapshot under way
+	void   bool          // the host said Reset; a new snapshot is on its way
+}
+
+// pin is a text that a buffer may turn out to hold: loaded, saved or handed out.
+type pin struct {
+	at   crdt.Frontier
+	text *text.Rope
+}
+
+// lostMirror is what was known of a buffer whose editor is gone.
+type lostMirror struct {
+	replica, key string
+	at           crdt.Frontier
+	skew         text.Patch
+	buffer       *text.Rope
+	since        time.Time
+}
+
+// MaxPins of a document. Each costs a clone of the rope (its edited leaves alone) and holds back history: enough for a
+// handful of scripts and editors that were handed the text within DocumentGrace.
+const MaxPins = 32
+
+// MaxLost mirrors of a document: editors that vanished and may come back.
+const MaxLost = 16
+
+func (d *document) uri() string {
+	if d.untitled != "" {
+		return d.untitled
+	}
+	return docpath.SessionURI(d.session.id, d.path)
+}
+
+func (d *document) start(base string) {
+	d.text = crdt.New(base)
+	d.begin()
+}
+
+func (d *document) begin() {
+	d.ready = true
+	d.eol = text.LF
+	if d.form.EOL == text.CRLF.String() {
+		d.eol = text.CRLF
+	}
+	d.stepFrom, d.stepPatch = d.text.Head(), nil
+	d.sentHead = d.text.Head()
+	d.pin()
+}
+
+// pin remembers the head as a text that a buffer may hold.
+func (d *document) pin() {
+	head := d.text.Head()
+	for _, p := range d.pins {
+		if slices.Equal(p.at, head) {
+			return
+		}
+	}
+	if len(d.pins) == MaxPins { // the first is the text as loaded and stays
+		d.pins = slices.Delete(d.pins, 1, 2)
+	}
+	d.pins = append(d.pins, pin{at: slices.Clone(head), text: d.text.Text().Clone()})
+}
+
+// moved notes what the head went through.
+func (d *document) moved(head text.Patch) { d.stepPatch = text.Compose(d.stepPatch, head) }
+
+// dirtied notes that a member changed the text.
+func (d *document) dirtied(member string) {
+	d.dirty = true
+	d.byGuests = d.byGuests || member != d.session.me
+}
+
+// used tells whether anybody has the document.
+func (d *document) used() bool {
+	if len(d.mirrors) > 0 || len(d.waiting) > 0 || len(d.lost) > 0 {
+		return true
+	}
+	if !d.session.host {
+		return d.unacked()
+	}
+	if d.dirty && d.untitled == "" {
+		return true
+	}
+	for _, r := range d.session.remotes {
+		if r.has(d) {
+			return true
+		}
+	}
+	return d.untitled != ""
+}
+
+// unacked tells whether the host may lack something that was typed here.
+func (d *document) unacked() bool {
+	return d.ready && !d.session.host && (d.sent != d.acked || (!d.synced && !slices.Equal(d.text.Head(), d.behind)))
+}
+
+// finish calls those who waited for the document.
+func (d *document) finish(err *protocol.Error) {
+	waiting := d.waiting
+	d.waiting = nil
+	for _, then := range waiting {
+		then(err)
+	}
+}
+
+// stampOf writes a version as an opaque string: the load, the buffer's agent and the heads. What the agent did beyond
+// the heads belongs to the buffer too.
+func (d *document) stampOf(a crdt.Agent, f crdt.Frontier) string {
+	b := append([]byte{stampVersion, byte(len(d.instance))}, d.instance...)
+	b = binary.BigEndian.AppendUint64(b, uint64(a))
+	for _, id := range d.text.Version(f) {
+		b = binary.BigEndian.AppendUint64(b, uint64(id.Agent))
+		b = binary.AppendUvarint(b, uint64(id.Seq))
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+const stampVersion = 1
+
+// atStamp is the version of the buffer that hands back a stamp: all that it was told and all that it reported.
+func (d *document) atStamp(stamp string) (crdt.Frontier, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(stamp)
+	head := 2 + len(d.instance)
+	if err != nil || len(b) < head+8 || b[0] != stampVersion || string(b[2:head]) != d.instance {
+		return nil, false
+	}
+	agent := crdt.Agent(binary.BigEndian.Uint64(b[head:]))
+	b = b[head+8:]
+	var v crdt.Version
+	for len(b) > 0 {
+		if len(b) < 9 {
+			return nil, false
+		}
+		seq, n := binary.Uvarint(b[8:])
+		if n <= 0 || seq > 1<<32-1 {
+			return nil, false
+		}
+		v = append(v, crdt.ID{Agent: crdt.Agent(binary.BigEndian.Uint64(b)), Seq: uint32(seq)})
+		b = b[8+n:]
+	}
+	at, err := d.text.Frontier(v)
+	if err != nil {
+		return nil, false
+	}
+	return d.text.Union(at, d.text.LastOf(agent)), true
+}
+
+// bringUpToDate tells links and editors what they lack of the document.
+func (e *Engine) bringUpToDate(d *document) {
+	if !d.ready {
+		return
+	}
+	e.shareEvents(d)
+	for _, m := range slices.Clone(d.mirrors) {
+		e.advance(m)
+	}
+	d.stepFrom, d.stepPatch = slices.Clone(d.text.Head()), nil
+	e.shareState(d)
+}
+
+// shareEvents sends the other daemons what happened here since they were sent anything.
+func (e *Engine) shareEvents(d *document) {
+	head := d.text.Head()
+	if slices.Equal(d.sentHead, head) {
+		return
+	}
+	b := d.text.Since(d.sentHead)
+	d.sentHead = slices.Clone(head)
+	e.relay(d, b, nil)
+}
+
+// relay sends events to every link that has the document, but the one they came from.
+func (e *Engine) relay(d *document, b []byte, from *remote) {
+	if len(b) == 0 {
+		return
+	}
+	s := d.session
+	if !s.host {
+		if d.synced && from == nil && s.up != nil {
+			d.sent++
+			e.sendEvents(s.up, d, b)
+		}
+		return
+	}
+	for _, r := range s.remotes {
+		if r != from && r.synced(d) {
+			e.sendEvents(r, d, b)
+		}
+	}
+}
+
+// sendEvents sends one message of events, in pieces if it is long.
+func (e *Engine) sendEvents(r *remote, d *document, b []byte) {
+	for len(b) > wire.MaxPiece {
+		e.frame(r, Live, &wire.Events{Doc: d.num, More: true, Data: b[:wire.MaxPiece]})
+		b = b[wire.MaxPiece:]
+	}
+	e.frame(r, Live, &wire.Events{Doc: d.num, Data: b})
+}
+
+func (d *document) state() wire.State {
+	return wire.State{Doc: d.num, Dirty: d.dirty, Readonly: d.readonly, Form: wire.Form(d.form)}
+}
+
+// shareState tells editors, and at the host guests, whether the file lacks something.
+func (e *Engine) shareState(d *document) {
+	st := d.state()
+	if d.session.host && (d.toldState == nil || *d.toldState != st) {
+		d.toldState = &st
+		for _, r := range d.session.remotes {
+			if r.has(d) {
+				e.frame(r, Live, &st)
+			}
+		}
+	}
+	for _, m := range d.mirrors {
+		now := protocol.DocumentChanged{URI: m.uri, Dirty: d.dirty, Readonly: d.locked(), Form: d.form}
+		if m.told == nil || *m.told != now {
+			m.told = &now
+			sent := now
+			e.emit(Notify{Conn: m.client.id, Params: &sent})
+		}
+	}
+}
+
+// locked tells whether this daemon's people may not change the text.
+func (d *document) locked() bool {
+	s := d.session
+	return d.readonly || s.role == protocol.RoleViewer || s.state == protocol.SessionEnded
+}
+
+// happened tells subscribers that a member changed the text, at most once a second.
+func (e *Engine) happened(d *document, member string) {
+	if last, ok := d.marked[member]; ok && e.now.Sub(last) < time.Second {
+		return
+	}
+	if d.marked == nil {
+		d.marked = map[string]time.Time{}
+	}
+	d.marked[member] = e.now
+	e.tellHappening(protocol.Happening{Event: "changed", Session: d.session.id, URI: d.uri(), Member: d.session.memberInfo(member)})
+}

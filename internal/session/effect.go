@@ -1,0 +1,200 @@
+package session
+
+import (
+	"earshot/internal/docpath"
+	"earshot/protocol"
+)
+
+// Effect is everything the engine can ask the world to do, in one closed set. Effects of one Step are carried out in
+// their order.
+type Effect interface{ effect() }
+
+// Reply answers a request of an editor.
+type Reply struct {
+	Conn   protocol.ConnID
+	ID     protocol.RequestID
+	Result any
+}
+
+// ReplyError refuses it.
+type ReplyError struct {
+	Conn protocol.ConnID
+	ID   protocol.RequestID
+	Err  *protocol.Error
+}
+
+// Notify sends an editor a notification.
+type Notify struct {
+	Conn   protocol.ConnID
+	Params protocol.EditorParams
+}
+
+// Ask sends an editor a request; the answer comes as ClientAnswered with Call.
+type Ask struct {
+	Conn   protocol.ConnID
+	Call   uint64
+	Params protocol.EditorParams
+}
+
+// Withdraw takes an Ask back: someone else answered.
+type Withdraw struct {
+	Conn protocol.ConnID
+	Call uint64
+}
+
+// CloseClient ends a connection.
+type CloseClient struct {
+	Conn   protocol.ConnID
+	Reason string
+}
+
+// OpenFolder readies what a session shares: a folder (a path on this machine), or single files.
+type OpenFolder struct {
+	Op      OpID
+	Session string
+	Folder  string
+	Files   []string
+	Allow   []string
+}
+
+// CloseFolder lets it go.
+type CloseFolder struct{ Session string }
+
+// Locate asks whether a file of this machine, by any name, lies in what a session shares.
+type Locate struct {
+	Op      OpID
+	Session string
+	File    string
+}
+
+// LoadFile reads a text of the shared folder.
+type LoadFile struct {
+	Op      OpID
+	Session string
+	Path    docpath.Path
+}
+
+// SaveFile writes one, if the disk still holds what Base says.
+type SaveFile struct {
+	Op      OpID
+	Session string
+	Path    docpath.Path
+	Text    string
+	Form    protocol.Form
+	Base    string
+}
+
+// ListFolder lists a folder of the share; the empty Path is the whole of it.
+type ListFolder struct {
+	Op        OpID
+	Session   string
+	Path      docpath.Path
+	Recursive bool
+	Cursor    string
+}
+
+// CreateEntry makes a file or folder.
+type CreateEntry struct {
+	Op      OpID
+	Session string
+	Path    docpath.Path
+	Kind    protocol.EntryKind
+}
+
+// OpenRoom lets guests find the session.
+type OpenRoom struct {
+	Session string
+	Params  *protocol.ShareParams
+	Name    string
+}
+
+// NewCode asks for a fresh code; the old one is void.
+type NewCode struct{ Session string }
+
+// CloseRoom lets nobody in any more.
+type CloseRoom struct{ Session string }
+
+// Decide tells an introduction what the host's people said.
+type Decide struct {
+	Session string
+	Intro   IntroID
+	Admit   bool
+	Member  string
+	Role    protocol.Role
+	Why     string
+}
+
+// Forget makes a member's way back into the session void.
+type Forget struct {
+	Session string
+	Member  string
+}
+
+// StartJoin looks for the host of a code or link.
+type StartJoin struct {
+	Join   JoinID
+	Params *protocol.JoinParams
+	Client string
+}
+
+// Rejoin looks for the host of a session that this daemon was in; HostLinked or JoinFailed follow.
+type Rejoin struct {
+	Join    JoinID
+	Session string
+}
+
+// BindJoin tells which session a join became, so that Rejoin can find it.
+type BindJoin struct {
+	Join    JoinID
+	Session string
+}
+
+// CancelJoin gives up.
+type CancelJoin struct{ Join JoinID }
+
+// SendFrame sends a frame on a link. Key names what a presence frame supersedes.
+type SendFrame struct {
+	Link    LinkID
+	Channel Channel
+	Key     uint64
+	Data    []byte
+}
+
+// CloseLink ends a link once what was sent on it has gone out.
+type CloseLink struct {
+	Link   LinkID
+	Reason string
+}
+
+// Warn says something for the log: an internal oddity, never a document's text, a name or a code.
+type Warn struct{ What string }
+
+// StopDaemon ends the daemon.
+type StopDaemon struct{}
+
+func (Reply) effect()       {}
+func (ReplyError) effect()  {}
+func (Notify) effect()      {}
+func (Ask) effect()         {}
+func (Withdraw) effect()    {}
+func (CloseClient) effect() {}
+func (OpenFolder) effect()  {}
+func (CloseFolder) effect() {}
+func (Locate) effect()      {}
+func (LoadFile) effect()    {}
+func (SaveFile) effect()    {}
+func (ListFolder) effect()  {}
+func (CreateEntry) effect() {}
+func (OpenRoom) effect()    {}
+func (NewCode) effect()     {}
+func (CloseRoom) effect()   {}
+func (Decide) effect()      {}
+func (Forget) effect()      {}
+func (StartJoin) effect()   {}
+func (Rejoin) effect()      {}
+func (BindJoin) effect()    {}
+func (CancelJoin) effect()  {}
+func (SendFrame) effect()   {}
+func (CloseLink) effect()   {}
+func (Warn) effect()        {}
+func (StopDaemon) effect()  {}

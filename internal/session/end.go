@@ -1,0 +1,198 @@
+package session
+
+import (
+	"slices"
+
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// ending is a session's end that waits for texts to be saved.
+type ending struct {
+	left   int // saves under way
+	failed []protocol.DocumentURI
+}
+
+func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeaveParams) {
+	e := sv.engine()
+	s, err := e.sessionOf(p.Session)
+	if err != nil {
+		refuse(e, r, err)
+		return
+	}
+	if p.Unsaved != "" && p.Unsaved != protocol.UnsavedSave && p.Unsaved != protocol.UnsavedDiscard {
+		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "What becomes of unsaved texts is save or discard."})
+		return
+	}
+	if uris := s.unsaved(); s.host && p.Unsaved == "" && len(uris) > 0 {
+		err := protocol.Errorf(protocol.UnsavedTexts, "Guests changed %d text(s) that nobody has saved; leave with unsaved \"save\" or \"discard\".", len(uris))
+		err.Data.URIs = uris
+		refuse(e, r, err)
+		return
+	}
+	reason := "the host ended it"
+	if !s.host {
+		reason = "you left"
+	}
+	e.end(s, reason, p.Unsaved, func(err *protocol.Error) {
+		if err != nil {
+			refuse(e, r, err)
+			return
+		}
+		reply(e, r, protocol.Empty{})
+	})
+}
+
+// unsaved lists the texts that guests changed, that no editor here has open and that nobody saved.
+func (s *session) unsaved() []protocol.DocumentURI {
+	uris := []protocol.DocumentURI{}
+	for _, d := range s.docs {
+		if d.ready && d.dirty && d.byGuests && d.untitled == "" && len(d.mirrors) == 0 {
+			uris = append(uris, d.uri())
+		}
+	}
+	return uris
+}
+
+// end ends a session on purpose; a host first saves what is to be saved. If that fails the session goes on, unless
+// nobody is there to be told (then is nil).
+func (e *Engine) end(s *session, reason string, unsaved protocol.Unsaved, then func(*protocol.Error)) {
+	if then == nil {
+		then = func(*protocol.Error) {}
+	}
+	if !s.host || unsaved != protocol.UnsavedSave {
+		e.over(s, reason)
+		then(nil)
+		return
+	}
+	w := &ending{left: 1}
+	s.ending = append(s.ending, w)
+	finish := func() {
+		if w.left--; w.left > 0 {
+			return
+		}
+		s.ending = slices.DeleteFunc(s.ending, func(o *ending) bool { return o == w })
+		if len(w.failed) > 0 && !e.stopping {
+			err := protocol.Errorf(protocol.SaveFailed, "%d text(s) could not be saved, so the session goes on; save them elsewhere, or leave with unsaved \"discard\".", len(w.failed))
+			err.Data.URIs = w.failed
+			then(err)
+			return
+		}
+		e.over(s, reason)
+		then(nil)
+	}
+	for _, d := range slices.Clone(s.docs) {
+		if !slices.Contains(s.unsaved(), d.uri()) {
+			continue
+		}
+		w.left++
+		e.saveHere(d, saveTries, func(err *protocol.Error) {
+			if err != nil {
+				w.failed = append(w.failed, d.uri())
+			}
+			finish()
+		})
+	}
+	finish()
+}
+
+// over makes a session ended: for the host's side everywhere, for a guest's here.
+func (e *Engine) over(s *session, reason string) {
+	if s.state == protocol.SessionEnded {
+		return
+	}
+	s.state, s.reason = protocol.SessionEnded, reason
+	s.code, s.link = "", ""
+	for _, k := range slices.Clone(s.knocks) {
+		if !k.done {
+			e.decide(k, protocol.AdmitAnswer{}, "the session has ended")
+		}
+	}
+	for _, r := range slices.Clone(s.remotes) {
+		word := wire.Bye{Kind: "ended", Reason: reason}
+		if !s.host {
+			word = wire.Bye{Kind: "left", Reason: "left"}
+		}
+		e.frame(r, Live, &word)
+		e.dropRemote(r)
+		e.emit(CloseLink{Link: r.id, Reason: reason})
+	}
+	if s.host {
+		e.emit(CloseRoom{Session: s.id})
+		e.emit(CloseFolder{Session: s.id})
+	} else if s.rejoin != 0 {
+		e.emit(CancelJoin{Join: s.rejoin})
+		s.rejoin = 0
+	}
+	for _, asked := range s.inviting {
+		refuse(e, asked, protocol.Errorf(protocol.Ended, "The session has ended: %s.", reason))
+	}
+	s.inviting = nil
+	e.closeDocuments(s)
+	s.members = slices.DeleteFunc(s.members, func(m *protocol.Member) bool { return m.ID != s.me })
+	e.tellHappening(protocol.Happening{Event: "ended", Session: s.id, Reason: reason})
+	e.changed(s)
+	for _, c := range e.clients {
+		e.tellPresence(c, s)
+	}
+	e.dropEnded(s)
+}
+
+// closeDocuments ends a session's documents here. A host's editors keep their buffers as before; a guest's close,
+// but one that holds edits which never reached the host stays, read-only, and says so.
+func (e *Engine) closeDocuments(s *session) {
+	for _, d := range slices.Clone(s.docs) {
+		keep := !s.host && d.unacked()
+		d.finish(protocol.Errorf(protocol.Ended, "The session has ended: %s.", s.reason))
+		for _, m := range slices.Clone(d.mirrors) {
+			switch {
+			case keep:
+				e.tell(m.client, protocol.MessageWarning, "The session ended before your last edits to this text reached the host; it stays open, read-only, so that you can copy them.")
+				e.touch(d)
+			case s.host:
+				e.release(m)
+			default:
+				e.unlink(m)
+			}
+		}
+		if !keep {
+			s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+		}
+	}
+}
+
+// release gives a host's buffer back to its editor alone.
+func (e *Engine) release(m *mirror) {
+	e.guess(m)
+	e.unlink(m)
+	m.client.private = append(m.client.private, &private{uri: m.key, item: protocol.TextDocumentItem{
+		URI: m.uri, Version: m.version, Text: m.end.FromLF(m.buffer.String())}})
+}
+
+// shutDown ends everything; texts that guests changed and nobody saved are saved.
+func (e *Engine) shutDown() {
+	if e.stopping {
+		return
+	}
+	e.stopping = true
+	for _, j := range slices.Clone(e.joins) {
+		e.cancelJoin(j)
+	}
+	left := 1
+	finish := func(*protocol.Error) {
+		if left--; left == 0 {
+			e.emit(StopDaemon{})
+		}
+	}
+	for _, s := range slices.Clone(e.sessions) {
+		if s.state != protocol.SessionEnded {
+			left++
+			reason := "the host's Earshot was stopped"
+			if !s.host {
+				reason = "Earshot was stopped"
+			}
+			e.end(s, reason, protocol.UnsavedSave, finish)
+		}
+	}
+	finish(nil)
+}

@@ -1,0 +1,624 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"earshot/internal/crdt"
+	"earshot/internal/docpath"
+	"earshot/internal/text"
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// join is an attempt to enter a session.
+type join struct {
+	id      JoinID
+	conn    protocol.ConnID
+	request protocol.Request[protocol.SessionResult]
+	params  *protocol.JoinParams
+	name    string
+	begun   bool
+	link    *remote // up, the host's Welcome not yet here
+}
+
+func (sv *server) Join(r protocol.Request[protocol.SessionResult], p *protocol.JoinParams) {
+	e := sv.engine()
+	c := e.client(r.Conn)
+	if p.Role != "" && p.Role != protocol.RoleEditor && p.Role != protocol.RoleViewer {
+		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "The role to ask for is editor or viewer."})
+		return
+	}
+	e.lastJoin++
+	asked := *p
+	asked.Name = e.nameFor(c, p.Name)
+	if asked.Role == "" {
+		asked.Role = protocol.RoleEditor
+	}
+	j := &join{id: e.lastJoin, conn: r.Conn, request: r, params: &asked, name: asked.Name}
+	e.joins = append(e.joins, j)
+	e.emit(StartJoin{Join: j.id, Params: &asked, Client: c.program})
+}
+
+func (e *Engine) joining(id JoinID) *join {
+	for _, j := range e.joins {
+		if j.id == id {
+			return j
+		}
+	}
+	return nil
+}
+
+func (e *Engine) rejoining(id JoinID) *session {
+	for _, s := range e.sessions {
+		if s.rejoin == id && id != 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+func (e *Engine) dropJoin(j *join) {
+	e.joins = slices.DeleteFunc(e.joins, func(o *join) bool { return o == j })
+	if j.begun {
+		e.progress(j, protocol.WorkDoneProgress{Kind: "end"})
+	}
+}
+
+func (e *Engine) cancelJoin(j *join) {
+	e.emit(CancelJoin{Join: j.id})
+	if j.link != nil {
+		delete(e.links, j.link.id)
+		e.emit(CloseLink{Link: j.link.id, Reason: "cancelled"})
+	}
+	e.dropJoin(j)
+	refuse(e, j.request, &protocol.Error{Code: protocol.CodeRequestCancelled, Message: "Joining was cancelled."})
+}
+
+func (e *Engine) progress(j *join, v protocol.WorkDoneProgress) {
+	if len(j.params.WorkDoneToken) == 0 || e.client(j.conn) == nil {
+		return
+	}
+	e.emit(Notify{Conn: j.conn, Params: &protocol.ProgressParams{Token: j.params.WorkDoneToken, Value: v}})
+}
+
+// takeJoin takes what the world tells of attempts to enter a session or to come back.
+func (e *Engine) takeJoin(ev Event) {
+	switch ev := ev.(type) {
+	case JoinProgressed:
+		if j := e.joining(ev.Join); j != nil {
+			kind := "report"
+			if !j.begun {
+				j.begun, kind = true, "begin"
+			}
+			e.progress(j, protocol.WorkDoneProgress{Kind: kind, Title: "Joining", Message: ev.Message, Cancellable: true, Stage: ev.Stage, Check: ev.Check})
+			return
+		}
+	case JoinFailed:
+		if j := e.joining(ev.Join); j != nil {
+			e.dropJoin(j)
+			refuse(e, j.request, ev.Err)
+		} else if s := e.rejoining(ev.Join); s != nil {
+			e.rejoinFailed(s, ev.Err)
+		}
+	case JoinIsOwn:
+		if j := e.joining(ev.Join); j != nil {
+			e.joinedOwn(j, ev.Session)
+		}
+	case HostLinked:
+		e.hostLinked(ev)
+	}
+}
+
+func (e *Engine) joinedOwn(j *join, id string) {
+	e.dropJoin(j)
+	s, err := e.sessionOf(id)
+	if err != nil {
+		refuse(e, j.request, err)
+		return
+	}
+	if c := e.client(j.conn); c != nil {
+		e.owns(c, s)
+	}
+	reply(e, j.request, protocol.SessionResult{Session: s.info()})
+}
+
+func (e *Engine) hostLinked(ev HostLinked) {
+	r := &remote{id: ev.Link, docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
+	if j := e.joining(ev.Join); j != nil {
+		r.session = &session{state: protocol.SessionOpen, name: j.name, wireOps: map[uint32]func(wire.Frame){}}
+		j.link = r
+	} else if s := e.rejoining(ev.Join); s != nil {
+		r.session = s
+	} else {
+		e.emit(CloseLink{Link: ev.Link, Reason: "no longer wanted"})
+		return
+	}
+	e.links[ev.Link] = r
+	e.frame(r, Live, &wire.Hello{Version: wire.FrameVersion, Name: r.session.name})
+}
+
+// fromHost takes a frame of the host at a guest.
+func (e *Engine) fromHost(r *remote, f wire.Frame) {
+	s := r.session
+	if w, ok := f.(*wire.Welcome); ok {
+		e.welcomed(r, w)
+		return
+	}
+	if bye, ok := f.(*wire.Bye); ok {
+		e.dismissed(r, bye)
+		return
+	}
+	if s.up != r {
+		e.misbehaved(r, "spoke before it had said welcome")
+		return
+	}
+	switch f := f.(type) {
+	case *wire.Members:
+		e.takeMembers(s, f.Members)
+		e.changed(s)
+	case *wire.Listed:
+		e.answered(s, f.Op, f)
+	case *wire.Opened:
+		e.answered(s, f.Op, f)
+	case *wire.Saved:
+		e.answered(s, f.Op, f)
+	case *wire.State:
+		e.takeState(s, f)
+	case *wire.Chunk:
+		e.takeChunk(r, f)
+	case *wire.Reset:
+		e.takeReset(s, f)
+	case *wire.Resync:
+		e.takeResync(r, f)
+	case *wire.Events:
+		e.takeEvents(r, f)
+	case *wire.Ack:
+		if d := s.doc(f.Doc); d != nil && f.Count <= d.sent {
+			d.acked = f.Count
+		}
+	case *wire.Presence:
+		e.presenceArrived(r, f)
+	default:
+		e.misbehaved(r, "sent what only a guest may send")
+	}
+}
+
+func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
+	s := r.session
+	if w.Version != wire.FrameVersion || !isID(w.Session) || !isID(w.Member) {
+		e.refusedWelcome(r)
+		return
+	}
+	back := s.id != ""
+	if back && (s.id != w.Session || s.me != w.Member) {
+		e.refusedWelcome(r)
+		return
+	}
+	if !back && e.session(w.Session) != nil {
+		e.refusedWelcome(r)
+		return
+	}
+	s.id, s.me, s.up = w.Session, w.Member, r
+	s.remotes = append(s.remotes, r)
+	r.member = clean(w.Host, 10)
+	s.role = protocol.Role(w.Role)
+	s.state, s.reason = protocol.SessionOpen, ""
+	s.rejoin, s.rejoinAt, s.tries, s.brokenAt = 0, time.Time{}, 0, time.Time{}
+	e.takeMembers(s, w.Members)
+	if back {
+		e.backAgain(s)
+	} else {
+		s.folder = docpath.SessionURI(s.id, docpath.Path{})
+		e.entered(r)
+	}
+	e.changed(s)
+	e.sendAllPresence(r)
+}
+
+func isID(s string) bool {
+	if len(s) != 10 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if (s[i] < 'a' || s[i] > 'z') && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Engine) refusedWelcome(r *remote) {
+	delete(e.links, r.id)
+	e.emit(CloseLink{Link: r.id, Reason: "the host's greeting does not fit"})
+	for _, j := range slices.Clone(e.joins) {
+		if j.link == r {
+			e.dropJoin(j)
+			refuse(e, j.request, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot speaks another version; use the same version on both sides."))
+		}
+	}
+	if r.session.id != "" {
+		e.hostLost(r.session)
+	}
+}
+
+// entered makes a session of a join that the host has welcomed.
+func (e *Engine) entered(r *remote) {
+	s := r.session
+	e.sessions = append(e.sessions, s)
+	for _, j := range slices.Clone(e.joins) {
+		if j.link != r {
+			continue
+		}
+		s.linger = j.params.Linger
+		e.emit(BindJoin{Join: j.id, Session: s.id})
+		e.dropJoin(j)
+		if c := e.client(j.conn); c != nil {
+			e.owns(c, s)
+		} else {
+			s.empty = e.now
+		}
+		reply(e, j.request, protocol.SessionResult{Session: s.info()})
+	}
+	e.tellHappening(protocol.Happening{Event: "joined", Session: s.id, Member: s.memberInfo(s.me)})
+}
+
+// backAgain has every open document brought together with the host's after the link was broken.
+func (e *Engine) backAgain(s *session) {
+	e.tellHappening(protocol.Happening{Event: "returned", Session: s.id})
+	for _, d := range slices.Clone(s.docs) {
+		d.loaded = nil
+		switch {
+		case d.ready && !d.void && d.num != 0:
+			e.frame(s.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+		default:
+			e.fetch(d)
+		}
+	}
+}
+
+func (e *Engine) takeMembers(s *session, members []wire.Member) {
+	s.members = s.members[:0:0]
+	for _, m := range members {
+		if !isID(m.ID) {
+			continue
+		}
+		s.members = append(s.members, &protocol.Member{ID: m.ID, Name: clean(m.Name, MaxName), Color: color(m.Color),
+			Role: protocol.Role(clean(m.Role, 10)), State: protocol.MemberState(clean(m.State, 20)), Client: clean(m.Client, MaxName), Path: clean(m.Path, 10), RTTMs: m.RTTMs})
+		if m.ID == s.me {
+			e.setOwnRole(s, protocol.Role(m.Role))
+		}
+	}
+}
+
+func color(s string) string {
+	if len(s) != 7 || s[0] != '#' {
+		return colors[0]
+	}
+	for i := 1; i < 7; i++ {
+		if !(s[i] >= '0' && s[i] <= '9' || s[i] >= 'a' && s[i] <= 'f') {
+			return colors[0]
+		}
+	}
+	return s
+}
+
+func (e *Engine) setOwnRole(s *session, role protocol.Role) {
+	if role != protocol.RoleEditor && role != protocol.RoleViewer || s.role == role {
+		return
+	}
+	s.role = role
+	for _, d := range s.docs {
+		e.touch(d)
+	}
+}
+
+// dismissed: the host ended the session or sent this guest away.
+func (e *Engine) dismissed(r *remote, bye *wire.Bye) {
+	s := r.session
+	reason := clean(bye.Reason, MaxSentence)
+	if s.id == "" {
+		for _, j := range slices.Clone(e.joins) {
+			if j.link == r {
+				e.dropJoin(j)
+				refuse(e, j.request, protocol.Errorf(protocol.NotAdmitted, "The host closed the door: %s.", reason))
+			}
+		}
+		delete(e.links, r.id)
+	} else {
+		e.dropRemote(r)
+		e.over(s, reason)
+	}
+	e.emit(CloseLink{Link: r.id, Reason: "the host said goodbye"})
+}
+
+// Waits between attempts to come back.
+const (
+	rejoinFirst = 200 * time.Millisecond
+	rejoinMost  = 10 * time.Second
+)
+
+// hostLost: the link broke. What is typed meanwhile is kept and merged when it is back.
+func (e *Engine) hostLost(s *session) {
+	if s.id == "" { // a join that has not been welcomed
+		for _, j := range slices.Clone(e.joins) {
+			if j.link != nil && j.link.session == s {
+				e.dropJoin(j)
+				refuse(e, j.request, lostLink())
+			}
+		}
+		return
+	}
+	if s.state == protocol.SessionEnded {
+		return
+	}
+	s.up, s.state = nil, protocol.SessionReconnecting
+	for _, then := range s.takeOps() {
+		then(nil)
+	}
+	for _, d := range s.docs {
+		if d.synced {
+			d.synced, d.behind, d.loaded = false, nil, nil
+			if d.sent == d.acked && d.ready {
+				d.behind = slices.Clone(d.text.Head())
+			}
+			d.sent, d.acked = 0, 0
+		}
+	}
+	if s.brokenAt.IsZero() {
+		s.brokenAt = e.now
+	}
+	s.rejoinAt = e.now.Add(rejoinFirst)
+	e.tellHappening(protocol.Happening{Event: "reconnecting", Session: s.id})
+	e.changed(s)
+}
+
+// takeOps empties the list of requests to the host, in the order they were made.
+func (s *session) takeOps() []func(wire.Frame) {
+	var numbers []uint32
+	for n := range s.wireOps {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	var all []func(wire.Frame)
+	for _, n := range numbers {
+		all = append(all, s.wireOps[n])
+	}
+	clear(s.wireOps)
+	return all
+}
+
+func (e *Engine) rejoinFailed(s *session, err *protocol.Error) {
+	s.rejoin = 0
+	switch protocol.KindOf(err) {
+	case protocol.WrongCode, protocol.NotAdmitted, protocol.Ended:
+		e.over(s, "the host does not let you back in")
+		return
+	}
+	s.tries++
+	wait := rejoinFirst << min(s.tries, 6)
+	s.rejoinAt = e.now.Add(min(wait, rejoinMost))
+}
+
+// expireLink tries to come back to a host that was lost, and gives up in the end.
+func (e *Engine) expireLink(s *session) {
+	if s.host || s.state != protocol.SessionReconnecting {
+		return
+	}
+	if due(s.brokenAt.Add(MemberGrace), e.now) {
+		e.over(s, "the host could not be reached for two minutes")
+		return
+	}
+	if s.rejoin == 0 && due(s.rejoinAt, e.now) {
+		e.lastJoin++
+		s.rejoin, s.rejoinAt = e.lastJoin, time.Time{}
+		e.emit(Rejoin{Join: s.rejoin, Session: s.id})
+	}
+}
+
+// MaxOps is how many requests to the host may be under way.
+const MaxOps = 1024
+
+// request sends the host a frame that it will answer.
+func (e *Engine) request(s *session, f func(op uint32) wire.Frame, then func(wire.Frame)) {
+	if s.up == nil || len(s.wireOps) >= MaxOps {
+		then(nil)
+		return
+	}
+	s.lastWire++
+	s.wireOps[s.lastWire] = then
+	e.frame(s.up, Live, f(s.lastWire))
+}
+
+func (e *Engine) answered(s *session, op uint32, f wire.Frame) {
+	then := s.wireOps[op]
+	if then == nil {
+		return
+	}
+	delete(s.wireOps, op)
+	then(f)
+}
+
+// fetch asks the host for a document.
+func (e *Engine) fetch(d *document) {
+	s := d.session
+	if s.up == nil {
+		e.fetchFailed(d, lostLink())
+		return
+	}
+	e.request(s, func(op uint32) wire.Frame { return &wire.Open{Op: op, Path: d.path.String()} }, func(f wire.Frame) {
+		got, ok := f.(*wire.Opened)
+		switch {
+		case !slices.Contains(s.docs, d):
+		case !ok:
+			if s.state != protocol.SessionReconnecting {
+				e.fetchFailed(d, lostLink())
+			} // else it is fetched anew when the link is back
+		case got.Failure != nil:
+			e.fetchFailed(d, fromWire(got.Failure))
+		case got.Size > maxSnapshot || got.Size < 0 || got.Doc == 0 || got.State == nil:
+			e.misbehaved(s.up, "sent a document that is too large")
+		default:
+			e.opened(d, got)
+		}
+	})
+}
+
+func (e *Engine) fetchFailed(d *document, err *protocol.Error) {
+	s := d.session
+	if d.ready { // a copy that was void and can't be had anew
+		for _, m := range slices.Clone(d.mirrors) {
+			e.tell(m.client, protocol.MessageError, err.Message)
+			e.unlink(m)
+		}
+	}
+	s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+	d.finish(err)
+}
+
+// opened takes the host's answer; the text follows in chunks.
+func (e *Engine) opened(d *document, got *wire.Opened) {
+	s := d.session
+	if other := s.doc(got.Doc); other != nil && other != d { // another name of a document that is here
+		e.makeAlias(d, other)
+		return
+	}
+	d.num, d.instance = got.Doc, clean(got.Instance, 10)
+	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
+	d.loaded = make([]byte, 0, min(got.Size, 1<<20))
+}
+
+// form takes over what a host says of a file, nothing else.
+func form(f wire.Form) protocol.Form {
+	out := protocol.Form{EOL: text.LF.String(), BOM: f.BOM, Encoding: "utf-8", FinalNewline: f.FinalNewline}
+	if f.EOL == text.CRLF.String() {
+		out.EOL = f.EOL
+	}
+	return out
+}
+
+func (e *Engine) takeChunk(r *remote, f *wire.Chunk) {
+	d := r.session.doc(f.Doc)
+	if d == nil || d.loaded == nil {
+		return
+	}
+	if len(d.loaded)+len(f.Data) > maxSnapshot {
+		e.misbehaved(r, "sent a document that is too large")
+		return
+	}
+	d.loaded = append(d.loaded, f.Data...)
+	if !f.Last {
+		return
+	}
+	doc, err := crdt.Load(d.loaded)
+	d.loaded = nil
+	if err != nil {
+		e.misbehaved(r, "sent a document that can't be read")
+		return
+	}
+	e.replace(d, doc)
+	e.frame(r, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+	d.finish(nil)
+	e.touch(d)
+}
+
+// replace puts a new copy in a document's place; buffers that are attached keep what they hold as a skew, which the next
+// edit restores.
+func (e *Engine) replace(d *document, doc *crdt.Doc) {
+	d.text = doc
+	d.pins, d.lost, d.void = nil, nil, false
+	d.synced, d.sent, d.acked = false, 0, 0
+	d.begin()
+	d.behind = slices.Clone(doc.Head())
+	for _, m := range d.mirrors {
+		e.guessLost(m)
+		m.agent = e.agent()
+		m.at = slices.Clone(doc.Head())
+		m.skew = text.Diff(doc.Text().String(), m.buffer.String())
+	}
+}
+
+// guessLost ends a flight whose document was replaced: what the editor makes of it shows in its next report.
+func (e *Engine) guessLost(m *mirror) {
+	if m.flight == nil {
+		return
+	}
+	delete(e.calls, m.flight.call)
+	m.flight, m.held = nil, nil
+	m.astray = true
+}
+
+func (e *Engine) takeState(s *session, f *wire.State) {
+	if d := s.doc(f.Doc); d != nil {
+		d.form, d.dirty, d.readonly = form(f.Form), f.Dirty, f.Readonly
+		e.touch(d)
+	}
+}
+
+// takeReset: the host has refused what was done here; the document is fetched anew and the buffers follow it.
+func (e *Engine) takeReset(s *session, f *wire.Reset) {
+	d := s.doc(f.Doc)
+	if d == nil {
+		return
+	}
+	reason := clean(f.Reason, MaxSentence)
+	for _, m := range d.mirrors {
+		e.tell(m.client, protocol.MessageWarning, "The host did not take an edit to this text ("+reason+"); it is being brought back to the host's text.")
+	}
+	d.void, d.synced = true, false
+	d.num = 0
+	e.fetch(d)
+}
+
+// takeResync: the host has what its summary says; it gets the rest, and from then on everything as it happens.
+func (e *Engine) takeResync(r *remote, f *wire.Resync) {
+	d := r.session.doc(f.Doc)
+	if d == nil || !d.ready {
+		return
+	}
+	lacking, err := d.text.SinceSummary(f.Summary)
+	if err != nil {
+		e.misbehaved(r, "sent a summary that can't be read")
+		return
+	}
+	d.synced, d.sent, d.acked = true, 0, 0
+	d.sentHead = slices.Clone(d.text.Head())
+	if len(lacking) > 0 {
+		d.sent++
+		e.sendEvents(r, d, lacking)
+	}
+}
+
+// takeEvents merges what the host sends.
+func (e *Engine) takeEvents(r *remote, f *wire.Events) {
+	s := r.session
+	d := s.doc(f.Doc)
+	if d == nil || !d.ready {
+		return
+	}
+	rd := r.docs[f.Doc]
+	if rd == nil {
+		rd = &remoteDoc{}
+		r.docs[f.Doc] = rd
+	}
+	if len(rd.partial)+len(f.Data) > maxPartial {
+		e.misbehaved(r, "sent an edit that is too large")
+		return
+	}
+	rd.partial = append(rd.partial, f.Data...)
+	if f.More {
+		return
+	}
+	b := rd.partial
+	rd.partial = nil
+	e.shareEvents(d)
+	patch, err := d.text.Merge(b)
+	if err != nil {
+		e.misbehaved(r, "sent an edit that does not fit")
+		return
+	}
+	d.moved(patch)
+	d.sentHead = slices.Clone(d.text.Head())
+	e.happened(d, "")
+	e.touch(d)
+}

@@ -1,0 +1,317 @@
+package session
+
+import (
+	"slices"
+
+	"earshot/internal/crdt"
+	"earshot/internal/docpath"
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// maxPartial is the most that the pieces of one Events message may add up to: a text of the largest size, and as much
+// again for what describes it.
+const maxPartial = 2 * crdt.MaxText
+
+// maxSnapshot likewise for a document's snapshot: its text and its history.
+const maxSnapshot = 4 * crdt.MaxText
+
+func (e *Engine) frameArrived(ev FrameArrived) {
+	r := e.links[ev.Link]
+	if r == nil {
+		return
+	}
+	f, err := wire.Decode(ev.Data)
+	if err != nil {
+		e.misbehaved(r, "sent a message that can't be read")
+		return
+	}
+	if r.session.host {
+		e.fromGuest(r, f)
+		return
+	}
+	e.fromHost(r, f)
+}
+
+// misbehaved closes the link to a daemon that breaks the rules: the session goes on without it.
+func (e *Engine) misbehaved(r *remote, how string) {
+	e.emit(Warn{What: "a remote daemon " + how})
+	s := r.session
+	e.frame(r, Live, &wire.Bye{Kind: string(protocol.VersionMismatch), Reason: "your Earshot " + how + "; use the same version on both sides"})
+	e.dropRemote(r)
+	e.emit(CloseLink{Link: r.id, Reason: how})
+	if !s.host {
+		e.over(s, "the host's Earshot "+how)
+		return
+	}
+	if m := s.member(r.member); m != nil {
+		e.memberLeft(s, m, how)
+	}
+}
+
+func (e *Engine) dropRemote(r *remote) {
+	s := r.session
+	delete(e.links, r.id)
+	s.remotes = slices.DeleteFunc(s.remotes, func(o *remote) bool { return o == r })
+	if s.up == r {
+		s.up = nil
+	}
+	for _, d := range s.docs {
+		e.touch(d)
+	}
+	e.presenceChanged(s)
+}
+
+func (e *Engine) linkChanged(ev LinkChanged) {
+	r := e.links[ev.Link]
+	if r == nil || !r.session.host {
+		return
+	}
+	m := r.session.member(r.member)
+	if m == nil {
+		return
+	}
+	moved := m.Path != ev.Path
+	rtt := ev.RTTMs
+	m.Path, m.RTTMs = ev.Path, &rtt
+	if moved {
+		e.changed(r.session)
+	}
+}
+
+func (e *Engine) linkDown(ev LinkDown) {
+	r := e.links[ev.Link]
+	if r == nil {
+		return
+	}
+	s := r.session
+	e.dropRemote(r)
+	if !s.host {
+		e.hostLost(s)
+		return
+	}
+	for _, p := range r.sortedCursors() {
+		e.spreadPresence(s, &presence{member: p.member, client: p.client, seq: p.seq + 1}, r)
+	}
+	if m := s.member(r.member); m != nil {
+		m.State = protocol.MemberReconnecting
+		s.away[m.ID] = e.now
+		e.tellHappening(protocol.Happening{Event: "reconnecting", Session: s.id, Member: s.memberInfo(m.ID)})
+		e.changed(s)
+	}
+}
+
+// fromGuest takes a guest's frame at the host, which alone decides what it may do.
+func (e *Engine) fromGuest(r *remote, f wire.Frame) {
+	s := r.session
+	switch f := f.(type) {
+	case *wire.Hello:
+		if f.Version != wire.FrameVersion {
+			e.misbehaved(r, "speaks another version")
+		}
+	case *wire.Bye:
+		e.dropRemote(r)
+		e.emit(CloseLink{Link: r.id, Reason: "the guest left"})
+		if m := s.member(r.member); m != nil {
+			e.memberLeft(s, m, "left")
+		}
+	case *wire.List:
+		e.listFor(r, f)
+	case *wire.Open:
+		e.openFor(r, f)
+	case *wire.Close:
+		delete(r.docs, f.Doc)
+	case *wire.Save:
+		e.saveFor(r, f)
+	case *wire.Resync:
+		e.resyncFor(r, f)
+	case *wire.Events:
+		e.eventsFrom(r, f)
+	case *wire.Presence:
+		e.presenceArrived(r, f)
+	default:
+		e.misbehaved(r, "sent what only a host may send")
+	}
+}
+
+func (e *Engine) listFor(r *remote, f *wire.List) {
+	e.listHere(r.session, f.Path, f.Recursive, clean(f.Cursor, docpath.MaxLen), func(entries []Entry, cursor string, err *protocol.Error) {
+		if e.links[r.id] != r {
+			return
+		}
+		out := &wire.Listed{Op: f.Op, Cursor: cursor, Failure: toWire(err)}
+		for _, entry := range entries {
+			out.Entries = append(out.Entries, wire.Entry{Path: entry.Path.String(), Folder: entry.Folder, Size: entry.Size, Readonly: entry.Readonly})
+		}
+		e.frame(r, Live, out)
+	})
+}
+
+func (e *Engine) openFor(r *remote, f *wire.Open) {
+	fail := func(err *protocol.Error) {
+		if e.links[r.id] == r {
+			e.frame(r, Live, &wire.Opened{Op: f.Op, Failure: toWire(err)})
+		}
+	}
+	p, err := docpath.Parse(f.Path)
+	if err != nil {
+		fail(asError(err))
+		return
+	}
+	if len(r.docs) >= MaxOpen {
+		fail(protocol.Errorf(protocol.RateLimited, "You have %d files open, the most allowed; close some first.", MaxOpen))
+		return
+	}
+	e.open(r.session, p, func(d *document, err *protocol.Error) {
+		if err != nil {
+			fail(err)
+			return
+		}
+		if e.links[r.id] == r {
+			e.sendSnapshot(r, d, f.Op)
+		}
+	})
+}
+
+// MaxOpen documents of one guest: each is a replica in the guest's memory, and the host's engine looks at them all.
+const MaxOpen = 512
+
+// sendSnapshot gives a guest a document: the answer on the live channel, the text in the gaps. Events follow once the
+// guest has asked for them by Resync.
+func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
+	b := d.text.Snapshot()
+	r.docs[d.num] = &remoteDoc{}
+	d.shown = true
+	st := d.state()
+	e.frame(r, Live, &wire.Opened{Op: op, Doc: d.num, Instance: d.instance, Path: d.path.String(), Size: len(b), State: &st})
+	for len(b) > wire.MaxPiece {
+		e.frame(r, Bulk, &wire.Chunk{Doc: d.num, Data: b[:wire.MaxPiece]})
+		b = b[wire.MaxPiece:]
+	}
+	e.frame(r, Bulk, &wire.Chunk{Doc: d.num, Last: true, Data: b})
+}
+
+func (e *Engine) saveFor(r *remote, f *wire.Save) {
+	s := r.session
+	answer := func(err *protocol.Error) {
+		if e.links[r.id] == r {
+			e.frame(r, Live, &wire.Saved{Op: f.Op, Failure: toWire(err)})
+		}
+	}
+	d := s.doc(f.Doc)
+	m := s.member(r.member)
+	switch {
+	case d == nil || !r.has(d):
+		answer(protocol.Errorf(protocol.NoSuchDocument, "The host does not have this document open any more; open it again."))
+	case m == nil || m.Role != protocol.RoleEditor:
+		answer(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to save."))
+	default:
+		e.save(d, answer)
+	}
+}
+
+// resyncFor brings a guest's copy and ours together: it gets what it lacks, and hears what we have.
+func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
+	d := r.session.doc(f.Doc)
+	if d == nil || !d.ready {
+		e.frame(r, Live, &wire.Reset{Doc: f.Doc, Reason: "the host does not have it open any more"})
+		return
+	}
+	lacking, err := d.text.SinceSummary(f.Summary)
+	if err != nil {
+		e.misbehaved(r, "sent a summary that can't be read")
+		return
+	}
+	rd := r.docs[d.num]
+	if rd == nil {
+		if len(r.docs) >= MaxOpen {
+			e.misbehaved(r, "opened too many documents")
+			return
+		}
+		rd = &remoteDoc{}
+		r.docs[d.num] = rd
+	}
+	rd.synced, rd.taken, rd.partial = true, 0, nil
+	if len(lacking) > 0 {
+		e.sendEvents(r, d, lacking)
+	}
+	e.frame(r, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+	st := d.state()
+	e.frame(r, Live, &st)
+}
+
+// eventsFrom takes what a guest did to a document.
+func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
+	d := r.session.doc(f.Doc)
+	rd := r.docs[f.Doc]
+	if d == nil || rd == nil || !rd.synced {
+		return // sent before it heard of Reset or Close
+	}
+	if len(rd.partial)+len(f.Data) > maxPartial {
+		e.misbehaved(r, "sent an edit that is too large")
+		return
+	}
+	rd.partial = append(rd.partial, f.Data...)
+	if f.More {
+		return
+	}
+	b := rd.partial
+	rd.partial = nil
+	m := r.session.member(r.member)
+	if why := e.mayNot(d, m, b); why != "" {
+		e.reset(r, d, why)
+		return
+	}
+	patch, err := d.text.Merge(b)
+	if err != nil {
+		e.emit(Warn{What: "a guest's edit was refused: " + err.Error()})
+		e.reset(r, d, "an edit could not be taken")
+		return
+	}
+	rd.taken++
+	e.frame(r, Live, &wire.Ack{Doc: d.num, Count: rd.taken})
+	d.moved(patch)
+	d.dirtied(m.ID)
+	d.sentHead = slices.Clone(d.text.Head())
+	e.relay(d, b, r)
+	e.happened(d, m.ID)
+	e.touch(d)
+}
+
+// mayNot says why a member's events can't be taken, or "".
+func (e *Engine) mayNot(d *document, m *protocol.Member, b []byte) string {
+	if m == nil || m.Role != protocol.RoleEditor {
+		return "you are a viewer"
+	}
+	if d.readonly {
+		return "the file is read-only"
+	}
+	agents, err := crdt.Agents(b)
+	if err != nil {
+		return "an edit could not be read"
+	}
+	for _, a := range agents {
+		if owner, ok := d.owners[a]; ok && owner != m.ID {
+			return "an edit was made in another's name"
+		}
+		if _, ok := d.owners[a]; !ok && d.text.NextSeq(a) > 0 {
+			return "an edit was made in another's name"
+		}
+	}
+	if len(b) > 0 && d.text.Text().Size()+len(b) > crdt.MaxText+maxSlack {
+		return "the text would grow over 32 MiB"
+	}
+	for _, a := range agents {
+		d.owners[a] = m.ID
+	}
+	return ""
+}
+
+// maxSlack is how far over the limit what describes an edit may reach.
+const maxSlack = 64 << 10
+
+// reset tells a guest that its copy is void.
+func (e *Engine) reset(r *remote, d *document, why string) {
+	delete(r.docs, d.num)
+	e.frame(r, Live, &wire.Reset{Doc: d.num, Reason: why})
+}

@@ -1,0 +1,542 @@
+package session
+
+import (
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"earshot/internal/crdt"
+	"earshot/internal/text"
+	"earshot/protocol"
+)
+
+// mirror is what the engine believes of one editor's buffer: a replica of its document that lags. What its person types
+// is an event whose parents are what the buffer had seen (at); what the editor must be told is the difference from
+// there to the head. One function, crdt's, serves both.
+//
+//	engine ──applyEdit(version v)──▶ editor      flight: at most one
+//	engine ◀──didChange(v+1 …)────── editor      exact: held until the answer; stock: decides
+//	engine ◀──answer──────────────── editor
+//
+// Between the graph's text at `at` and what the buffer really holds there may be a skew: a change that was not allowed
+// to become events (a viewer typed) or must not (a text seemed to be deleted while nobody watched). A skew is undone by
+// the next edit that is sent; until then positions go through it.
+type mirror struct {
+	client *client
+	doc    *document
+	uri    string // as the editor wrote it
+	key    string // the same, canonical
+	agent  crdt.Agent
+	end    text.LineEnd // how the editor's text ends its lines
+
+	at      crdt.Frontier
+	skew    text.Patch // from the text at `at` to the buffer
+	buffer  *text.Rope
+	version int
+
+	flight  *flight
+	held    []protocol.DidChangeTextDocumentParams // exact: changes since the flight's version, until its answer
+	probed  bool                                   // stock: its version is known to be above 0, or can't be got there
+	astray  bool                                   // its buffer is not known any more: the next edit replaces everything
+	retry   time.Time
+	backoff time.Duration
+	stamp   string
+	told    *protocol.DocumentChanged
+}
+
+// flight is an edit that the editor was asked to make.
+type flight struct {
+	call     uint64
+	version  int // of the buffer it was made for
+	target   crdt.Frontier
+	patch    text.Patch // against the buffer
+	edits    []protocol.TextEdit
+	after    *text.Rope // the buffer if it is applied as asked
+	sent     time.Time
+	probe    bool // an insertion of nothing, to get a version above 0
+	answered bool // stock: the answer came, what it reports has not
+	refused  bool // stock: the answer was no
+}
+
+// probeWait: a stock client at version 0 that does not report an insertion of nothing for this long will not.
+const probeWait = time.Second
+
+func (m *mirror) settled(head crdt.Frontier) bool {
+	return !m.astray && len(m.skew) == 0 && slices.Equal(m.at, head)
+}
+
+// didChange takes a report of the editor.
+func (e *Engine) didChange(m *mirror, p *protocol.DidChangeTextDocumentParams) {
+	m.backoff, m.retry = 0, time.Time{}
+	e.touch(m.doc)
+	switch {
+	case m.flight == nil:
+		m.version = p.TextDocument.Version
+		e.typed(m, p.ContentChanges)
+	case m.client.exact:
+		m.held = append(m.held, *p)
+	default:
+		e.decideStock(m, p)
+	}
+}
+
+// typed takes changes that the person made. One that can't be taken leaves the buffer unknown: it is told, and the
+// next edit restores it.
+func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEvent) {
+	for i := range changes {
+		p, err := m.patchOf(m.buffer, &changes[i])
+		if err != nil {
+			m.astray = true
+			e.tell(m.client, protocol.MessageError, "A change was reported at a place outside the text and could not be taken; the buffer is being restored.")
+			return
+		}
+		e.own(m, p)
+	}
+}
+
+// patchOf reads a reported change of a text; what stays the same at its ends is left out.
+func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChangeEvent) (text.Patch, error) {
+	ins := m.end.ToLF(c.Text)
+	if c.Range == nil {
+		return text.Diff(buffer.String(), ins), nil
+	}
+	from, err := buffer.Offset(text.Position(c.Range.Start), m.client.enc, text.Before)
+	if err != nil {
+		return nil, err
+	}
+	to, err := buffer.Offset(text.Position(c.Range.End), m.client.enc, text.After)
+	if err != nil {
+		return nil, err
+	}
+	if to < from {
+		from, to = to, from
+	}
+	p, _ := text.NewPatch(text.Edit{Pos: from, Del: to - from, Ins: ins})
+	return p.Trim(buffer), nil
+}
+
+// own makes a change of the buffer into events of its agent, or into skew if the person may not change the text.
+func (e *Engine) own(m *mirror, p text.Patch) {
+	if len(p) == 0 {
+		return
+	}
+	if why := e.refuses(m, p); why != "" {
+		m.skew = text.Compose(m.skew, p)
+		m.buffer.Apply(p)
+		e.tellOnce(m.client, protocol.MessageError, why)
+		return
+	}
+	mine, skew := p, text.Patch(nil)
+	if len(m.skew) > 0 {
+		mine, skew = through(m.skew, p, m.buffer.Len())
+	}
+	m.buffer.Apply(p)
+	m.skew = skew
+	if len(mine) == 0 {
+		return
+	}
+	after, head, err := m.doc.text.Edit(m.agent, m.at, mine)
+	if err != nil {
+		m.skew = text.Compose(mine, m.skew)
+		e.emit(Warn{What: "an edit was refused by the graph: " + err.Error()})
+		return
+	}
+	m.at = after
+	m.doc.moved(head)
+	m.doc.dirtied(m.doc.session.me)
+	e.happened(m.doc, m.doc.session.me)
+}
+
+// refuses says why the person may not make this change, or "".
+func (e *Engine) refuses(m *mirror, p text.Patch) string {
+	d := m.doc
+	switch {
+	case d.session.state == protocol.SessionEnded:
+		return "The session has ended; this text can no longer be changed here. Save a copy if you need it."
+	case d.session.role == protocol.RoleViewer:
+		return "You are a viewer in this session, so the change was taken back. Ask the host to make you an editor."
+	case d.readonly:
+		return "This file is read-only at the host, so the change was taken back."
+	}
+	size := d.text.Text().Size()
+	for _, edit := range p {
+		size += len(edit.Ins) // what is deleted is not counted off: the bound is a guard, not a ruler
+	}
+	if size > crdt.MaxText {
+		return "The text would grow over 32 MiB, the most that can be shared, so the change was taken back."
+	}
+	return ""
+}
+
+// applyAnswered takes the editor's answer to an edit.
+func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWorkspaceEditResult, err *protocol.Error) {
+	f := m.flight
+	if f == nil || f.call != number {
+		return
+	}
+	e.touch(m.doc)
+	applied := err == nil && res != nil && res.Applied
+	if !m.client.exact {
+		f.answered, f.refused = true, !applied
+		if !applied {
+			m.pause(e.now)
+		}
+		return
+	}
+	m.flight = nil
+	if applied {
+		e.landed(m, f, res.Version)
+		return
+	}
+	held := m.held
+	m.held = nil
+	if res != nil && res.Version != nil {
+		m.version = *res.Version
+	}
+	if len(held) == 0 {
+		m.pause(e.now)
+	}
+	e.typedAll(m, held)
+}
+
+func (e *Engine) typedAll(m *mirror, held []protocol.DidChangeTextDocumentParams) {
+	for i := range held {
+		m.version = max(m.version, held[i].TextDocument.Version)
+		e.typed(m, held[i].ContentChanges)
+	}
+}
+
+// landed settles an edit that an exact client says it applied: the first change after its version is the echo,
+// whatever its form; what differs from the text asked for is the person's, and so is everything later.
+func (e *Engine) landed(m *mirror, f *flight, version *int) {
+	held := m.held
+	m.held, m.backoff, m.retry = nil, 0, time.Time{}
+	unchanged := version != nil && *version == f.version
+	if unchanged || len(held) == 0 {
+		if version != nil {
+			m.version = *version
+		}
+		e.echoed(m, f, nil)
+		e.typedAll(m, held)
+		return
+	}
+	m.version = held[0].TextDocument.Version
+	e.echoed(m, f, held[0].ContentChanges)
+	e.typedAll(m, held[1:])
+}
+
+// echoed moves the mirror over an edit that is in the buffer, as the given report of it shows.
+func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentContentChangeEvent) {
+	actual, same, err := m.replay(f, changes)
+	m.at, m.skew, m.buffer = f.target, nil, f.after
+	m.stamp = m.doc.stampOf(m.agent, f.target)
+	if err != nil {
+		m.astray = true
+		return
+	}
+	m.astray = false
+	if same {
+		return
+	}
+	e.own(m, text.Diff(m.buffer.String(), actual.String()))
+}
+
+// replay applies a report to the buffer as it was and tells whether that is the edit asked for. Comparing patches first
+// keeps an ordinary echo from costing a comparison of whole texts.
+func (m *mirror) replay(f *flight, changes []protocol.TextDocumentContentChangeEvent) (*text.Rope, bool, error) {
+	if m.astray {
+		return f.after, true, nil
+	}
+	actual := m.buffer.Clone()
+	var all text.Patch
+	for i := range changes {
+		p, err := m.patchOf(actual, &changes[i])
+		if err != nil {
+			return nil, false, err
+		}
+		actual.Apply(p)
+		all = text.Compose(all, p)
+	}
+	if slices.Equal(all, f.patch) || actual.Equal(f.after) {
+		return actual, true, nil
+	}
+	return actual, false, nil
+}
+
+// decideStock takes the first report of a stock client after an edit was sent: its answers prove nothing, this does. An
+// entry with the effect of the edit is the echo; if it comes behind the person's own entries, the edit was made in the
+// wrong place.
+func (e *Engine) decideStock(m *mirror, p *protocol.DidChangeTextDocumentParams) {
+	f := m.flight
+	if p.TextDocument.Version <= f.version && !f.probe {
+		e.typed(m, p.ContentChanges) // reported late, made before
+		m.flight = nil
+		return
+	}
+	m.version = p.TextDocument.Version
+	m.flight = nil
+	m.probed = m.probed || f.probe
+	if f.probe {
+		e.typed(m, p.ContentChanges)
+		return
+	}
+	switch i := m.echoAmong(f, p.ContentChanges); {
+	case i < 0:
+		e.typed(m, p.ContentChanges)
+	case i == 0:
+		e.echoed(m, f, p.ContentChanges[:1])
+		e.typed(m, p.ContentChanges[1:])
+	default:
+		e.typed(m, p.ContentChanges[:i])
+		e.misplaced(m, &p.ContentChanges[i])
+		e.typed(m, p.ContentChanges[i+1:])
+	}
+}
+
+// echoAmong finds the entry whose effect is that of the edit asked for: the first one in the text it was asked for, a
+// later one in the text that the entries before it make. -1 if there is none.
+func (m *mirror) echoAmong(f *flight, changes []protocol.TextDocumentContentChangeEvent) int {
+	current := m.buffer.Clone()
+	asked := &protocol.TextDocumentContentChangeEvent{Range: &f.edits[0].Range, Text: f.edits[0].NewText}
+	for i := range changes {
+		if m.astray && changes[i].Text == f.edits[0].NewText {
+			return i
+		}
+		p, err := m.patchOf(current, &changes[i])
+		if err != nil {
+			return -1
+		}
+		want, err := m.patchOf(current, asked)
+		if err == nil && len(p) > 0 && sameEffect(current, p, want) {
+			return i
+		}
+		current.Apply(p)
+	}
+	return -1
+}
+
+// sameEffect tells whether two patches make the same text of r, whatever they look like: editors shift an insertion
+// along equal characters.
+func sameEffect(r *text.Rope, p, q text.Patch) bool {
+	if slices.Equal(p, q) {
+		return true
+	}
+	if p.LenDelta() != q.LenDelta() || len(p) == 0 || len(q) == 0 {
+		return false
+	}
+	one, other := r.Clone(), r.Clone()
+	one.Apply(p)
+	other.Apply(q)
+	return one.Equal(other)
+}
+
+// misplaced records an edit that a stock client made in a text for which it was not meant: as this buffer's event, and
+// taken back in the head at once, so that no one else sees it.
+func (e *Engine) misplaced(m *mirror, c *protocol.TextDocumentContentChangeEvent) {
+	p, err := m.patchOf(m.buffer, c)
+	if err != nil {
+		m.astray = true
+		return
+	}
+	before := m.buffer.Clone()
+	was := m.at
+	e.own(m, p)
+	if slices.Equal(was, m.at) {
+		return
+	}
+	back := p.Invert(before)
+	_, head, err := m.doc.text.Edit(e.agent(), m.at, back)
+	if err != nil {
+		e.emit(Warn{What: "a misplaced edit could not be taken back: " + err.Error()})
+		return
+	}
+	m.doc.moved(head)
+}
+
+// pause leaves an editor that refused an edit, without having changed, alone for a while.
+func (m *mirror) pause(now time.Time) {
+	m.backoff = min(max(2*m.backoff, retryFirst), retryMost)
+	m.retry = now.Add(m.backoff)
+}
+
+// advance sends the editor what it lacks, if it can be sent now.
+func (e *Engine) advance(m *mirror) {
+	if m.flight != nil && !e.giveUp(m) {
+		return
+	}
+	d := m.doc
+	head := d.text.Head()
+	if m.settled(head) || (!m.retry.IsZero() && e.now.Before(m.retry)) {
+		return
+	}
+	if !m.client.exact && m.version == 0 && !m.probed {
+		e.probe(m)
+		return
+	}
+	target, patch := e.lacks(m, head)
+	if len(patch) == 0 && !m.astray {
+		m.at, m.skew = target, nil
+		if slices.Equal(target, head) {
+			m.buffer = d.text.Text().Clone()
+			return
+		}
+		e.advance(m)
+		return
+	}
+	e.send(m, target, patch)
+}
+
+// giveUp ends a flight that nothing more can be learned of by waiting.
+func (e *Engine) giveUp(m *mirror) bool {
+	f := m.flight
+	switch {
+	case f.probe && f.answered && due(f.sent.Add(probeWait), e.now):
+		m.probed = true
+	case f.refused && due(m.retry, e.now):
+	default:
+		return false
+	}
+	m.flight = nil
+	return true
+}
+
+// lacks is the change from the buffer to a version of the graph, and that version. An exact client is brought to the
+// head at once; a stock one by one edit at a time.
+func (e *Engine) lacks(m *mirror, head crdt.Frontier) (crdt.Frontier, text.Patch) {
+	d := m.doc
+	if len(m.skew) > 0 || m.astray {
+		restore := m.skew.Invert(d.text.TextAt(m.at))
+		return head, text.Compose(restore, d.text.Diff(m.at, head))
+	}
+	if slices.Equal(m.at, d.stepFrom) && (m.client.exact || len(d.stepPatch) <= 1) {
+		return head, d.stepPatch
+	}
+	if m.client.exact {
+		return head, d.text.Diff(m.at, head)
+	}
+	return d.text.FirstStep(m.at, head)
+}
+
+// send asks the editor for one change.
+func (e *Engine) send(m *mirror, target crdt.Frontier, patch text.Patch) {
+	if !m.client.exact && len(patch) > 1 {
+		patch = m.cover(patch)
+	}
+	after := m.doc.text.Text().Clone()
+	if !slices.Equal(target, m.doc.text.Head()) {
+		after = m.buffer.Clone()
+		after.Apply(patch)
+	}
+	f := &flight{version: m.version, target: target, patch: patch, after: after, sent: e.now}
+	f.edits = m.textEdits(patch)
+	if m.astray {
+		f.edits = []protocol.TextEdit{{Range: protocol.Range{End: protocol.Position{Line: everyLine}}, NewText: m.end.FromLF(after.String())}}
+	}
+	f.call = e.ask(m.client, m.applyParams(f), call{mirror: m})
+	m.flight = f
+}
+
+// everyLine is past the last line of any text of MaxText bytes; an editor clamps it to its end.
+const everyLine = 1 << 30
+
+// probe sends a stock client at version 0 an insertion of nothing: Neovim's own client checks no version while it is 0.
+func (e *Engine) probe(m *mirror) {
+	f := &flight{version: m.version, probe: true, sent: e.now, edits: []protocol.TextEdit{{}}}
+	f.call = e.ask(m.client, m.applyParams(f), call{mirror: m})
+	m.flight = f
+}
+
+func (m *mirror) applyParams(f *flight) *protocol.ApplyWorkspaceEditParams {
+	p := &protocol.ApplyWorkspaceEditParams{Label: "Earshot"}
+	p.Edit.DocumentChanges = []protocol.TextDocumentEdit{{
+		TextDocument: protocol.VersionedTextDocumentIdentifier{URI: m.uri, Version: f.version},
+		Edits:        f.edits,
+	}}
+	if m.client.exact {
+		p.Earshot = &protocol.Stamp{Stamp: m.doc.stampOf(m.agent, f.target)}
+	}
+	return p
+}
+
+// cover makes one edit of several, from the first to the last.
+func (m *mirror) cover(p text.Patch) text.Patch {
+	last := p[len(p)-1]
+	from, to := p[0].Pos, last.Pos+last.Del
+	piece := text.New(m.buffer.Slice(from, to))
+	for i := len(p) - 1; i >= 0; i-- {
+		piece.Replace(p[i].Pos-from, p[i].Del, p[i].Ins)
+	}
+	one, _ := text.NewPatch(text.Edit{Pos: from, Del: to - from, Ins: piece.String()})
+	return one
+}
+
+func (m *mirror) textEdits(p text.Patch) []protocol.TextEdit {
+	edits := make([]protocol.TextEdit, 0, len(p))
+	for _, edit := range p {
+		edits = append(edits, protocol.TextEdit{
+			Range:   m.rangeOf(edit.Pos, edit.Pos+edit.Del),
+			NewText: m.end.FromLF(edit.Ins),
+		})
+	}
+	return edits
+}
+
+func (m *mirror) rangeOf(from, to int) protocol.Range {
+	start := m.buffer.Position(from, m.client.enc)
+	end := start
+	if to != from {
+		end = m.buffer.Position(to, m.client.enc)
+	}
+	return protocol.Range{Start: protocol.Position(start), End: protocol.Position(end)}
+}
+
+// overdue tells whether the editor has failed to answer.
+func (m *mirror) overdue(now time.Time) bool {
+	return m.flight != nil && !m.flight.answered && due(m.flight.sent.Add(AnswerWait), now)
+}
+
+// deadline is when something has to be done for the mirror though nothing happens.
+func (m *mirror) deadline() time.Time {
+	switch f := m.flight; {
+	case f == nil:
+		return m.retry
+	case !f.answered:
+		return f.sent.Add(AnswerWait)
+	case f.probe:
+		return f.sent.Add(probeWait)
+	case f.refused:
+		return m.retry
+	}
+	return time.Time{}
+}
+
+// guess settles a mirror whose connection died with an edit in flight and reports held: was the first report the echo?
+// What its text says decides; where it does not, what needs fewer changes to explain does, and the echo if both are
+// even, or the text would double.
+func (e *Engine) guess(m *mirror) {
+	f, held := m.flight, m.held
+	m.flight, m.held = nil, nil
+	if f == nil || f.probe || len(held) == 0 {
+		return
+	}
+	actual, same, err := m.replay(f, held[0].ContentChanges)
+	if err != nil {
+		return
+	}
+	asEcho := cost(text.Diff(f.after.String(), actual.String()))
+	asTyped := cost(text.Diff(m.buffer.String(), actual.String()))
+	if same || asEcho <= asTyped {
+		e.echoed(m, f, held[0].ContentChanges)
+		held = held[1:]
+	}
+	e.typedAll(m, held)
+}
+
+// cost is how many code points a patch touches.
+func cost(p text.Patch) int {
+	n := 0
+	for _, edit := range p {
+		n += edit.Del + utf8.RuneCountInString(edit.Ins)
+	}
+	return n
+}

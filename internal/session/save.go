@@ -1,0 +1,147 @@
+package session
+
+import (
+	"slices"
+	"strings"
+
+	"earshot/internal/crdt"
+	"earshot/internal/text"
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// saveTries: how often a save is tried again because the disk changed under it.
+const saveTries = 3
+
+// save writes the host's file, or asks the host to.
+func (e *Engine) save(d *document, then func(*protocol.Error)) {
+	s := d.session
+	switch {
+	case s.state == protocol.SessionEnded:
+		then(protocol.Errorf(protocol.Ended, "The session has ended, so the host's file can't be written any more."))
+	case s.role == protocol.RoleViewer:
+		then(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to save."))
+	case !s.host:
+		e.saveAtHost(d, then)
+	case d.untitled != "":
+		then(protocol.Errorf(protocol.SaveFailed, "This buffer has no file; its owner has to save it in their editor."))
+	default:
+		e.saveHere(d, saveTries, then)
+	}
+}
+
+func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
+	at := slices.Clone(d.text.Head())
+	content := d.text.Text().String()
+	d.form.FinalNewline = strings.HasSuffix(content, "\n")
+	op := e.op(func(ev Event) {
+		got := ev.(Saved)
+		switch {
+		case got.Err != nil:
+			then(got.Err)
+		case got.Changed && tries > 1:
+			e.mergeDisk(d, d.diskAt, got.Text, got.Form, got.Stamp)
+			e.tellSession(d.session, protocol.MessageInfo, "The file had changed on the disk; that change was merged before saving.")
+			e.saveHere(d, tries-1, then)
+		case got.Changed:
+			then(protocol.Errorf(protocol.DiskChanged, "The file keeps changing on the disk; nothing was written. Save again when it rests."))
+		default:
+			e.saved(d, at, got.Stamp)
+			then(nil)
+		}
+	})
+	e.emit(SaveFile{Op: op, Session: d.session.id, Path: d.path, Text: content, Form: d.form, Base: d.stamp})
+}
+
+// saved notes that the disk holds a version.
+func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
+	d.stamp, d.diskAt = stamp, at
+	d.dirty = !slices.Equal(at, d.text.Head())
+	d.byGuests = d.byGuests && d.dirty
+	d.pin()
+	e.touch(d)
+	e.tellHappening(protocol.Happening{Event: "saved", Session: d.session.id, URI: d.uri()})
+}
+
+// mergeDisk takes a text that someone else wrote to the disk as the disk's edit of the version it had before.
+func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form protocol.Form, stamp string) {
+	p := text.Diff(d.text.TextAt(was).String(), now)
+	after := slices.Clone(was)
+	if len(p) > 0 {
+		at, head, err := d.text.Edit(e.agent(), was, p)
+		if err != nil {
+			e.emit(Warn{What: "the disk's change was refused by the graph: " + err.Error()})
+			return
+		}
+		after = slices.Clone(at)
+		d.moved(head)
+	}
+	d.stamp, d.diskAt = stamp, after
+	d.form.BOM, d.form.EOL = form.BOM, form.EOL
+	d.dirty = !slices.Equal(after, d.text.Head())
+	e.touch(d)
+}
+
+// savedByEditor takes that a host's editor wrote the file itself: what the disk holds now is that buffer's text, or, if
+// the editor added something in writing (a final newline), an edit of it.
+func (e *Engine) savedByEditor(m *mirror, then func(*protocol.Error)) {
+	d := m.doc
+	if d.untitled != "" {
+		return
+	}
+	at, buffer := slices.Clone(m.at), m.buffer.Clone()
+	skewed := len(m.skew) > 0
+	op := e.op(func(ev Event) {
+		got := ev.(Loaded)
+		switch {
+		case got.Err != nil:
+			then(got.Err)
+		case got.Text == d.text.Text().String():
+			d.form = got.Form
+			e.saved(d, slices.Clone(d.text.Head()), got.Stamp)
+		case !skewed && got.Text == buffer.String():
+			e.saved(d, at, got.Stamp)
+		case skewed:
+			e.mergeDisk(d, d.diskAt, got.Text, got.Form, got.Stamp)
+		default:
+			e.mergeDisk(d, at, got.Text, got.Form, got.Stamp)
+			e.saved(d, d.diskAt, got.Stamp)
+		}
+	})
+	e.emit(LoadFile{Op: op, Session: d.session.id, Path: d.path})
+}
+
+func (e *Engine) saveAtHost(d *document, then func(*protocol.Error)) {
+	s := d.session
+	if s.up == nil || !d.synced {
+		then(protocol.Errorf(protocol.SaveFailed, "The host can't be reached just now; your changes are kept, save again when the session is back."))
+		return
+	}
+	e.request(s, func(op uint32) wire.Frame { return &wire.Save{Op: op, Doc: d.num} }, func(f wire.Frame) {
+		got, ok := f.(*wire.Saved)
+		switch {
+		case !ok:
+			then(lostLink())
+		case got.Failure != nil:
+			then(fromWire(got.Failure))
+		default:
+			then(nil)
+		}
+	})
+}
+
+func lostLink() *protocol.Error {
+	return protocol.Errorf(protocol.Unreachable, "The link to the host broke before it answered; try again when the session is back.")
+}
+
+func fromWire(f *wire.Failure) *protocol.Error {
+	return protocol.Errorf(protocol.Kind(clean(f.Kind, MaxName)), "%s", clean(f.Message, MaxSentence))
+}
+
+func toWire(err *protocol.Error) *wire.Failure {
+	if err == nil {
+		return nil
+	}
+	kind := protocol.KindOf(err)
+	return &wire.Failure{Kind: string(kind), Message: err.Message}
+}

@@ -1,0 +1,306 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"earshot/internal/docpath"
+	"earshot/protocol"
+	"earshot/protocol/wire"
+)
+
+// session is one sharing, of which this daemon is the host or a guest.
+type session struct {
+	id     string
+	host   bool
+	state  protocol.SessionState
+	reason string
+	role   protocol.Role
+	me     string
+	name   string // what this daemon's person is called in it
+	folder protocol.DocumentURI
+	root   string // host: the folder's path on this machine, "" without one
+
+	members []*protocol.Member
+	docs    []*document
+	remotes []*remote
+	lastNum uint32
+
+	owners []protocol.ConnID
+	linger bool
+	empty  time.Time // since when no connection owns it
+
+	// Host.
+	code, link, reach string
+	params            *protocol.ShareParams
+	knocks            []*knock
+	opening           *protocol.Request[protocol.SessionResult]
+	away              map[string]time.Time // members whose link broke, since when
+	ending            []*ending
+	inviting          []protocol.Request[protocol.InviteResult]
+	aliases           map[docpath.Path]*document // second names of files that are open under another
+
+	// Guest.
+	up       *remote // the link to the host, nil while it is broken
+	rejoin   JoinID  // the attempt to come back, 0 if none
+	rejoinAt time.Time
+	tries    int
+	brokenAt time.Time
+	wireOps  map[uint32]func(wire.Frame)
+	lastWire uint32
+}
+
+// remote is one link to another daemon of a session.
+type remote struct {
+	id      LinkID
+	session *session
+	member  string // whose daemon is at the other end; "" until it is known
+	docs    map[uint32]*remoteDoc
+	cursors map[string]*presence // by client
+}
+
+// remoteDoc is what a host knows of a guest's copy of a document.
+type remoteDoc struct {
+	synced  bool
+	taken   uint64 // whole Events messages since the last Resync
+	partial []byte
+}
+
+// knock is a guest that proved the code and waits for the host's people.
+type knock struct {
+	intro  IntroID
+	s      *session
+	member *protocol.Member
+	check  string
+	wished protocol.Role
+	since  time.Time
+	asked  []question // under way
+	done   bool       // decided; its link is being made
+}
+
+// question is one editor's being asked about a knock.
+type question struct {
+	call uint64
+	conn protocol.ConnID
+}
+
+func (r *remote) has(d *document) bool { return r.docs[d.num] != nil }
+
+func (r *remote) synced(d *document) bool {
+	rd := r.docs[d.num]
+	return rd != nil && rd.synced
+}
+
+func (s *session) has(c *client) bool { return slices.Contains(s.owners, c.id) }
+
+func (s *session) member(id string) *protocol.Member {
+	for _, m := range s.members {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+func (s *session) memberInfo(id string) *protocol.Member {
+	m := s.member(id)
+	if m == nil {
+		return nil
+	}
+	info := *m
+	return &info
+}
+
+func (s *session) doc(num uint32) *document {
+	for _, d := range s.docs {
+		if d.num == num && num != 0 {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *session) docAt(p docpath.Path) *document {
+	for _, d := range s.docs {
+		if d.path == p {
+			return d
+		}
+	}
+	return nil
+}
+
+// info is the session as its own clients see it.
+func (s *session) info() protocol.Session {
+	out := protocol.Session{
+		ID: s.id, State: s.state, Reason: s.reason, Me: s.me, Role: s.role,
+		Code: s.code, Link: s.link, Folder: s.folder, Members: []protocol.Member{},
+	}
+	for _, m := range s.members {
+		out.Members = append(out.Members, *m)
+	}
+	return out
+}
+
+// owns makes a connection one of those that a session lives for.
+func (e *Engine) owns(c *client, s *session) {
+	if !s.has(c) {
+		s.owners = append(s.owners, c.id)
+	}
+	s.empty = time.Time{}
+}
+
+// changed tells every connection that concerns itself with the session, and at the host every guest, how it is now.
+func (e *Engine) changed(s *session) {
+	for _, c := range e.clients {
+		if s.has(c) || c.subscribed {
+			e.emit(Notify{Conn: c.id, Params: &protocol.SessionChanged{Session: s.info()}})
+		}
+	}
+	if !s.host || s.state == protocol.SessionEnded {
+		return
+	}
+	for _, r := range s.remotes {
+		e.frame(r, Live, &wire.Members{Members: s.wireMembers()})
+	}
+}
+
+func (s *session) wireMembers() []wire.Member {
+	out := make([]wire.Member, 0, len(s.members))
+	for _, m := range s.members {
+		out = append(out, wire.Member{ID: m.ID, Name: m.Name, Color: m.Color, Role: string(m.Role),
+			State: string(m.State), Client: m.Client, Path: m.Path, RTTMs: m.RTTMs})
+	}
+	return out
+}
+
+func (e *Engine) tellHappening(h protocol.Happening) {
+	h.Time = e.now.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	for _, c := range e.clients {
+		if c.subscribed {
+			sent := h
+			e.emit(Notify{Conn: c.id, Params: &sent})
+		}
+	}
+}
+
+func (e *Engine) frame(r *remote, ch Channel, f wire.Frame) {
+	e.emit(SendFrame{Link: r.id, Channel: ch, Data: wire.Encode(f)})
+}
+
+// deadlines names every time at which something of the session is due.
+func (s *session) deadlines(at func(time.Time)) {
+	if !s.empty.IsZero() && !s.linger {
+		at(s.empty.Add(SessionGrace))
+	}
+	for _, k := range s.knocks {
+		if !k.done {
+			at(k.since.Add(AdmissionWait))
+		}
+	}
+	for _, since := range s.away {
+		at(since.Add(MemberGrace))
+	}
+	at(s.rejoinAt)
+	if !s.brokenAt.IsZero() {
+		at(s.brokenAt.Add(MemberGrace))
+	}
+	for _, d := range s.docs {
+		d.deadlines(at)
+	}
+}
+
+func (d *document) deadlines(at func(time.Time)) {
+	for _, m := range d.mirrors {
+		at(m.deadline())
+	}
+	for _, l := range d.lost {
+		at(l.since.Add(LostGrace))
+	}
+	if !d.idle.IsZero() {
+		at(d.idle.Add(DocumentGrace))
+	}
+}
+
+func (e *Engine) expireSession(s *session) {
+	for _, k := range slices.Clone(s.knocks) {
+		if !k.done && due(k.since.Add(AdmissionWait), e.now) {
+			e.decide(k, protocol.AdmitAnswer{}, "nobody answered for two minutes")
+		}
+	}
+	for _, m := range slices.Clone(s.members) {
+		if since, ok := s.away[m.ID]; ok && due(since.Add(MemberGrace), e.now) {
+			e.memberLeft(s, m, "did not come back")
+		}
+	}
+	for _, d := range slices.Clone(s.docs) {
+		e.expireDocument(d)
+	}
+	e.expireLink(s)
+	if s.linger || s.empty.IsZero() || !due(s.empty.Add(SessionGrace), e.now) || s.state == protocol.SessionEnded {
+		e.dropEnded(s)
+		return
+	}
+	s.empty = time.Time{}
+	e.end(s, "nobody used it any more on this side", protocol.UnsavedSave, nil)
+}
+
+func (e *Engine) expireDocument(d *document) {
+	for _, m := range slices.Clone(d.mirrors) {
+		if m.overdue(e.now) {
+			c := m.client
+			e.tell(c, protocol.MessageError, "The editor did not answer an edit for ten seconds and was disconnected; reload its window to go on.")
+			e.emit(CloseClient{Conn: c.id, Reason: "an edit was not answered"})
+			e.clientClosed(c.id)
+			return
+		}
+		if due(m.deadline(), e.now) {
+			e.touch(d)
+		}
+	}
+	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool { return due(l.since.Add(LostGrace), e.now) })
+	if d.used() {
+		d.idle = time.Time{}
+		return
+	}
+	if d.idle.IsZero() {
+		d.idle = e.now
+	}
+	if due(d.idle.Add(DocumentGrace), e.now) {
+		e.drop(d)
+	}
+}
+
+// drop forgets a document that nobody has.
+func (e *Engine) drop(d *document) {
+	s := d.session
+	s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+	d.finish(protocol.Errorf(protocol.NoSuchDocument, "%s is no longer open; open it again.", d.uri()))
+	if !s.host && s.up != nil && d.num != 0 {
+		e.frame(s.up, Live, &wire.Close{Doc: d.num})
+	}
+}
+
+// dropEnded forgets a session that is over once nobody looks at its texts any more.
+func (e *Engine) dropEnded(s *session) {
+	if s.state != protocol.SessionEnded || len(s.ending) > 0 {
+		return
+	}
+	for _, d := range s.docs {
+		if len(d.mirrors) > 0 {
+			return
+		}
+	}
+	e.sessions = slices.DeleteFunc(e.sessions, func(o *session) bool { return o == s })
+}
+
+// colors of members, told apart on dark and light grounds and by people who see few colours (after Okabe and Ito 2008).
+var colors = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8e6bbf", "#a08a00"}
+
+func (s *session) freeColor() string {
+	for _, color := range colors {
+		if !slices.ContainsFunc(s.members, func(m *protocol.Member) bool { return m.Color == color }) {
+			return color
+		}
+	}
+	return colors[len(s.members)%len(colors)]
+}
