@@ -1,0 +1,178 @@
+--- A guest's buffers, earshot://SESSION/path: they live with the host. Nothing of them is written to this disk.
+local buffers = require('earshot.buffer')
+local ui = require('earshot.ui')
+
+local M = {}
+
+--- Neovim waits this long for a text or a save, no longer; a folder's file comes in milliseconds, 32 MiB in seconds.
+local READ_MS = 15000
+local SAVE_MS = 20000
+
+--- Where each role of 'shada' would keep marks of a buffer; "r" with this start keeps it out of the file.
+local SHADA_OFF = 'rearshot:'
+
+---@param uri string
+---@return string? session
+---@return string? path percent-decoded
+function M.split(uri)
+  local session, path = uri:match('^earshot://([^/]+)/(.*)$')
+  return session, path and vim.uri_decode(path)
+end
+
+--- A text as lines, by the definition in buffer.lua.
+---@param text string
+---@return string[] lines
+---@return boolean eol
+local function lines_of(text)
+  if text == '' then
+    return {}, true
+  end
+  local eol = text:sub(-1) == '\n'
+  return vim.split(eol and text:sub(1, -2) or text, '\n', { plain = true }), eol
+end
+
+--- Fills a buffer so that no undo takes its first text away.
+---@param buf integer
+---@param text string
+local function fill(buf, text)
+  local lines, eol = lines_of(text)
+  local bo = vim.bo[buf]
+  local levels = vim.api.nvim_get_option_value('undolevels', { buf = buf })
+  bo.modifiable = true
+  bo.undolevels = -1
+  vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
+  bo.undolevels = levels
+  bo.endofline = eol
+  bo.modified = false
+end
+
+local function set_options(buf)
+  local bo = vim.bo[buf]
+  bo.buftype = 'acwrite'
+  bo.swapfile = false
+  bo.undofile = false
+  bo.modeline = false
+  bo.fixendofline = false
+end
+
+---@param buf integer
+---@param why string
+local function close_off(buf, why)
+  vim.bo[buf].modifiable = false
+  vim.bo[buf].readonly = true
+  ui.say(why, vim.log.levels.ERROR)
+end
+
+--- Reads a guest's buffer from the daemon.
+---@param buf integer
+---@param session table module earshot.session
+function M.read(buf, session)
+  local uri = vim.api.nvim_buf_get_name(buf)
+  local old = buffers.attached[buf]
+  if old then
+    old:detach() -- and its stamp with it: what the daemon hands out now is newer
+  end
+  set_options(buf)
+  local err, result = session.ask('workspace/textDocumentContent', { uri = uri }, READ_MS)
+  if err or not result then
+    return close_off(buf, err and err.message or 'the daemon sent no text')
+  end
+  vim.bo[buf].readonly = false
+  fill(buf, result.text)
+  local _, path = M.split(uri)
+  local filetype = vim.filetype.match({ buf = buf, filename = path })
+  if filetype and vim.bo[buf].filetype ~= filetype then
+    vim.bo[buf].filetype = filetype
+  end
+  session.attach(buf, uri, { guest = true })
+end
+
+--- Saves the host's file. Waits, so that :wq knows whether it may quit.
+---@param buf integer
+---@param session table
+function M.write(buf, session)
+  local attached = buffers.attached[buf]
+  if not attached then
+    return ui.say('This session is over: :w FILE keeps a copy.', vim.log.levels.ERROR)
+  end
+  if vim.fn.line("'[") ~= 1 or vim.fn.line("']") ~= vim.fn.line('$') then
+    return ui.say('A shared document is only saved whole: use :w without a range.', vim.log.levels.ERROR)
+  end
+  local err = session.ask('document/save', { textDocument = { uri = attached.uri } }, SAVE_MS)
+  if err then
+    return ui.say(('Not saved: %s'):format(err.message), vim.log.levels.ERROR)
+  end
+  vim.bo[buf].modified = false
+end
+
+--- Takes over what the host's file has beside its text, and whether it is saved.
+---@param attached earshot.Buffer
+---@param change table document/changed
+function M.changed(attached, change)
+  local bo = vim.bo[attached.buf]
+  local form = change.form or {}
+  local format = form.eol == 'crlf' and 'dos' or 'unix'
+  bo.modifiable = true
+  if form.eol and bo.fileformat ~= format then
+    bo.fileformat = format
+  end
+  if form.bom ~= nil and bo.bomb ~= form.bom then
+    bo.bomb = form.bom
+  end
+  bo.modifiable = not change.readonly
+  bo.modified = change.dirty == true
+end
+
+--- The session is over: what is saved goes, what is not stays to be read and copied, and can't be edited.
+---@param id string
+---@param why string
+function M.ended(id, why)
+  local kept = 0
+  for _, buf in ipairs(vim.api.nvim_list_bufs()) do
+    if M.split(vim.api.nvim_buf_get_name(buf)) == id then
+      local attached = buffers.attached[buf]
+      if attached then
+        attached:detach()
+      end
+      if vim.bo[buf].modified then
+        kept = kept + 1
+        vim.bo[buf].modifiable = false
+        vim.bo[buf].readonly = true
+      else
+        pcall(vim.api.nvim_buf_delete, buf, { force = true })
+      end
+    end
+  end
+  local rest = kept == 0 and ''
+    or (' %d unsaved stay%s here, read-only: :w FILE keeps a copy.'):format(kept, kept == 1 and 's' or '')
+  ui.say(why .. rest, vim.log.levels.WARN)
+end
+
+--- Shows a document in the current window.
+---@param uri string
+function M.edit(uri)
+  vim.cmd({ cmd = 'edit', args = { uri }, magic = { file = false, bar = false } })
+end
+
+---@param group integer
+---@param session table
+function M.setup(group, session)
+  vim.opt.shada:append(SHADA_OFF)
+  vim.api.nvim_create_autocmd('BufReadCmd', {
+    group = group,
+    pattern = 'earshot://*',
+    nested = true,
+    callback = function(event)
+      M.read(event.buf, session)
+    end,
+  })
+  vim.api.nvim_create_autocmd('BufWriteCmd', {
+    group = group,
+    pattern = 'earshot://*',
+    callback = function(event)
+      M.write(event.buf, session)
+    end,
+  })
+end
+
+return M

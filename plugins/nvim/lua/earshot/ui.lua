@@ -1,0 +1,235 @@
+--- Talking to the person. A message never asks for a key; a question never catches keys meant for the text.
+local M = {}
+
+--- Names and reasons come from other people: no control characters, and no longer than a label may be.
+local LONGEST_NAME = 24
+local LOG_LINES = 200
+--- A question waits until no key has come for this long.
+local QUIET_MS = 1000
+
+---@type string[]
+local log = {}
+
+---@param text any
+---@return string
+function M.clean(text)
+  return (tostring(text or ''):gsub('[%c\127]+', ' '))
+end
+
+---@param name any
+---@return string
+function M.name(name)
+  local clean = vim.trim(M.clean(name))
+  if clean == '' then
+    return 'someone'
+  end
+  if vim.fn.strchars(clean) <= LONGEST_NAME then
+    return clean
+  end
+  return vim.fn.strcharpart(clean, 0, LONGEST_NAME - 1) .. '…'
+end
+
+--- Neovim's own vim.notify writes to the command line, where a line too long stops everything until a key is pressed,
+--- and swallows that key.
+local function fits_command_line(text)
+  local source = debug.getinfo(vim.notify, 'S').source
+  local plain = source:find('vim/_', 1, true) or source:find('vim._', 1, true)
+  local room = vim.o.columns - 13
+  if not plain or vim.fn.strdisplaywidth(text) <= room then
+    return text
+  end
+  local hint = '… (:Earshot log)'
+  return vim.fn.strcharpart(text, 0, math.max(room - #hint, 10)) .. hint
+end
+
+--- Shows one sentence.
+---@param text string
+---@param level? integer of vim.log.levels; INFO without
+function M.say(text, level)
+  text = M.clean(text)
+  log[#log + 1] = os.date('%H:%M:%S ') .. text
+  if #log > LOG_LINES then
+    table.remove(log, 1)
+  end
+  vim.notify(fits_command_line('Earshot: ' .. text), level or vim.log.levels.INFO, { title = 'Earshot' })
+end
+
+---@param err earshot.RpcError
+function M.fail(err)
+  M.say(err.message or 'something went wrong', vim.log.levels.ERROR)
+end
+
+--- Shows lines in a window that q or Escape closes.
+---@param lines string[]
+---@param title string
+---@return integer buf
+function M.float(lines, title)
+  local width = #title + 2
+  for _, line in ipairs(lines) do
+    width = math.max(width, vim.fn.strdisplaywidth(line))
+  end
+  local buf = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
+  vim.bo[buf].modifiable = false
+  vim.bo[buf].bufhidden = 'wipe'
+  vim.bo[buf].filetype = 'earshot'
+  width = math.max(1, math.min(width, vim.o.columns - 4))
+  local height = math.max(1, math.min(#lines, vim.o.lines - 6))
+  vim.api.nvim_open_win(buf, true, {
+    relative = 'editor',
+    row = math.max(0, math.floor((vim.o.lines - height) / 2) - 1),
+    col = math.max(0, math.floor((vim.o.columns - width) / 2)),
+    width = width,
+    height = height,
+    style = 'minimal',
+    border = 'rounded',
+    title = ' ' .. title .. ' ',
+  })
+  for _, key in ipairs({ 'q', '<Esc>' }) do
+    vim.keymap.set('n', key, '<Cmd>close<CR>', { buffer = buf, nowait = true })
+  end
+  return buf
+end
+
+function M.show_log()
+  M.float(#log > 0 and log or { 'Nothing was said so far.' }, 'Earshot log')
+end
+
+--- Copies to the system clipboard if there is one.
+---@param text string
+---@return boolean copied
+function M.copy(text)
+  if vim.fn.has('clipboard') == 0 then
+    return false
+  end
+  return (pcall(vim.fn.setreg, '+', text))
+end
+
+local keys = vim.api.nvim_create_namespace('earshot.keys')
+
+--- Runs `act` when the person is in Normal mode and has not pressed a key for a second, so that what they type goes
+--- where they look.
+---@param act fun()
+---@param still_wanted fun(): boolean
+function M.when_quiet(act, still_wanted)
+  local uv = vim.uv or vim.loop
+  local last_key = uv.now()
+  local timer = assert(uv.new_timer())
+  vim.on_key(function()
+    last_key = uv.now()
+  end, keys)
+  local function finish()
+    timer:stop()
+    timer:close()
+    vim.on_key(nil, keys)
+  end
+  timer:start(
+    QUIET_MS,
+    QUIET_MS / 4,
+    vim.schedule_wrap(function()
+      if timer:is_closing() then
+        return
+      end
+      if not still_wanted() then
+        return finish()
+      end
+      local mode = vim.api.nvim_get_mode()
+      if mode.mode == 'n' and not mode.blocking and uv.now() - last_key >= QUIET_MS then
+        finish()
+        act()
+      end
+    end)
+  )
+end
+
+---@class earshot.Question a guest at the door
+---@field session string
+---@field member table
+---@field check string
+---@field answer? fun(admit: boolean, role?: string) nil once the daemon asks no more
+---@field open boolean
+
+---@type table<any, earshot.Question> by request id
+M.questions = {}
+
+---@param question earshot.Question
+---@param admit boolean
+---@param role? string
+function M.decide(question, admit, role)
+  if not question.open then
+    return M.say(('%s has been answered already.'):format(M.name(question.member.name)))
+  end
+  question.open = false
+  question.answer(admit, role)
+  M.say(('%s was %s.'):format(M.name(question.member.name), admit and 'admitted' or 'refused'))
+end
+
+--- Asks by a list. What comes first, and what a stray key would give, lets nobody in.
+---@param question earshot.Question
+function M.ask(question)
+  local who = M.name(question.member.name)
+  local choices = {
+    { label = 'Decide later' },
+    { label = 'Refuse ' .. who, admit = false },
+    { label = 'Admit ' .. who .. ' to edit', admit = true, role = 'editor' },
+    { label = 'Admit ' .. who .. ' to look only', admit = true, role = 'viewer' },
+  }
+  if question.member.role == 'viewer' then
+    table.remove(choices, 3)
+  end
+  vim.ui.select(choices, {
+    prompt = ('%s wants to join; both of you see the check %s:'):format(who, M.clean(question.check)),
+    format_item = function(choice)
+      return choice.label
+    end,
+  }, function(choice)
+    if choice and choice.admit ~= nil then
+      M.decide(question, choice.admit, choice.role)
+    end
+  end)
+end
+
+--- Announces a guest and asks when it is quiet.
+---@param id any
+---@param question earshot.Question
+function M.knock(id, question)
+  M.questions[id] = question
+  M.say(
+    ('%s wants to join (check %s): :Earshot admit or :Earshot refuse.'):format(
+      M.name(question.member.name),
+      M.clean(question.check)
+    ),
+    vim.log.levels.WARN
+  )
+  M.when_quiet(function()
+    M.ask(question)
+  end, function()
+    return question.open
+  end)
+end
+
+--- The daemon takes a question back: someone else answered it, or the guest is gone.
+---@param id any
+function M.withdraw(id)
+  local question = M.questions[id]
+  if question then
+    question.open = false
+    M.questions[id] = nil
+  end
+end
+
+--- The guests still at the door.
+---@return earshot.Question[]
+function M.waiting()
+  local open = {}
+  for id, question in pairs(M.questions) do
+    if question.open then
+      open[#open + 1] = question
+    else
+      M.questions[id] = nil
+    end
+  end
+  return open
+end
+
+return M

@@ -1,0 +1,24 @@
+-- Loaded by Neovim at its start; everything else is loaded when it is needed.
+if vim.g.loaded_earshot then
+  return
+end
+vim.g.loaded_earshot = true
+
+if vim.fn.has('nvim-0.10') == 0 then
+  vim.api.nvim_create_user_command('Earshot', function()
+    vim.notify('Earshot needs Neovim 0.10 or newer: update Neovim, or use `earshot attach` with its LSP client.', 4)
+  end, { nargs = '*' })
+  return
+end
+
+require('earshot').start()
+
+vim.api.nvim_create_user_command('Earshot', function(command)
+  require('earshot').command(command.args)
+end, {
+  nargs = '*',
+  desc = 'Share buffers and folders live, or join those who do',
+  complete = function(...)
+    return require('earshot').complete(...)
+  end,
+})
