@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/datachannel"
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/zap"
 )
@@ -35,8 +36,9 @@ const (
 func newLink(cfg Config) (*Link, error) {
 	l := &Link{
 		cfg: cfg, log: cfg.Log, box: newMailbox(), live: &livePipe{}, fleeting: newPresencePipe(), bulk: &bulkPipe{},
-		wake: make(chan struct{}, 1), dying: make(chan struct{}), torn: make(chan struct{}), done: make(chan struct{}),
-		open: map[Channel]*datachannel.DataChannel{},
+		wake: make(chan struct{}, 1), open: map[Channel]*datachannel.DataChannel{},
+		dying: make(chan struct{}), parted: make(chan struct{}), torn: make(chan struct{}),
+		done: make(chan struct{}), delivered: make(chan struct{}),
 	}
 	if l.log == nil {
 		l.log = zap.NewNop()
@@ -59,8 +61,12 @@ func (l *Link) connect() error {
 	if err != nil {
 		return err
 	}
-	// Without a media engine or interceptors: data channels alone.
-	if l.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(engine)).NewPeerConnection(config); err != nil {
+	api := webrtc.NewAPI( // an empty media engine and registry: pion's defaults are for sound and pictures
+		webrtc.WithSettingEngine(engine),
+		webrtc.WithMediaEngine(&webrtc.MediaEngine{}),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+	)
+	if l.pc, err = api.NewPeerConnection(config); err != nil {
 		return err
 	}
 	l.follow()
@@ -96,7 +102,8 @@ func settings(cfg Config, log *zap.Logger) (webrtc.SettingEngine, error) {
 	e.SetSCTPRTOMax(rtoMax)
 	e.SetSCTPMaxReceiveBufferSize(receiveBuffer)
 	e.SetSCTPMaxMessageSize(messageSize)
-	e.DetachDataChannels() // we read ourselves: no buffer that grows, and the last frames are read after a close
+	e.DisableCloseByDTLS(true) // the closer has its own order, see part
+	e.DetachDataChannels()     // we read ourselves: no buffer that grows, and the last frames are read after a close
 	return e, nil
 }
 
@@ -140,11 +147,14 @@ func (l *Link) follow() {
 		case webrtc.PeerConnectionStateFailed:
 			l.end(ErrUnreachable) // DTLS; a failure of ICE has ended the link already
 		case webrtc.PeerConnectionStateClosed:
-			l.end(ErrRemoteClosed) // by a close notify; our own close has ended the link already
+			l.end(ErrRemoteClosed) // during setup; later the association tells
 		}
 	})
 	l.pc.SCTP().OnError(func(err error) { l.end(fmt.Errorf("%w: %w", ErrProtocol, err)) })
-	l.pc.SCTP().OnClose(func(error) { l.end(ErrRemoteClosed) })
+	l.pc.SCTP().OnClose(func(error) { // at most once: pion's accepting goroutine is at its end
+		l.end(ErrRemoteClosed)
+		close(l.parted)
+	})
 	l.pc.OnDataChannel(l.offered)
 }
 

@@ -120,11 +120,13 @@ type Link struct {
 	signals  *signaler
 	monitor  *monitor
 
-	wake    chan struct{} // capacity 1: the sender has something to look at
-	dying   chan struct{} // closed by end: the goroutines of the link leave
-	torn    chan struct{} // closed once pion is closed or given up on
-	done    chan struct{} // closed after Down was delivered
-	workers sync.WaitGroup
+	wake      chan struct{} // capacity 1: the sender has something to look at
+	dying     chan struct{} // closed by end: the goroutines of the link leave
+	parted    chan struct{} // closed when pion's association has ended and its goroutine is gone
+	torn      chan struct{} // closed when the workers are gone, or given up on, and Down is posted
+	done      chan struct{} // closed when all is gone; delivered when Events has returned from Down
+	delivered chan struct{}
+	workers   sync.WaitGroup
 
 	mu       sync.Mutex
 	ended    bool
@@ -143,8 +145,8 @@ func New(cfg Config) (*Link, error) {
 	}
 	l.workers.Go(l.monitor.run) // until dying
 	l.workers.Go(l.sender)      // until dying
-	go l.deliver()              // until Down is delivered; closes done
-	go l.closer()               // from dying until Down is posted; waits for the workers
+	go l.deliver()              // until Down is delivered; the closer waits for it
+	go l.closer()               // the last to go: closes done
 	if cfg.Role == Answerer {
 		return l, nil
 	}
@@ -204,16 +206,17 @@ func (l *Link) SendPresence(key uint64, frame []byte) error {
 	}
 }
 
-// Close ends the link: Live frames already accepted are flushed for at most drainTimeout, then everything stops. It
-// returns once the sockets are closed, or an error after closeTimeout; Down follows from the event goroutine. It may
-// be called again, and from Events.
+// Close ends the link: Live frames already accepted are flushed for at most drainTimeout, then the remote is told and
+// everything stops. It returns when nothing more is sent or read, or with an error after closeTimeout; Down follows
+// from the event goroutine, and Done when the sockets are closed too. It may be called again, and from Events.
 func (l *Link) Close() error {
 	l.end(nil)
 	<-l.torn
 	return l.hung
 }
 
-// Done is closed after Down was delivered, when no goroutine of the link is left.
+// Done is closed after Events has returned from Down and no socket or goroutine of the link is left, about half a
+// second after Close.
 func (l *Link) Done() <-chan struct{} { return l.done }
 
 // end begins the teardown; the first cause wins.
@@ -236,7 +239,7 @@ func (l *Link) isUp() bool {
 
 // deliver is the link's one event goroutine.
 func (l *Link) deliver() {
-	defer close(l.done)
+	defer close(l.delivered)
 	for {
 		e := l.box.next()
 		l.cfg.Events(e)
@@ -246,37 +249,66 @@ func (l *Link) deliver() {
 	}
 }
 
-// closer tears the link down once it is dying, and then posts Down. What hangs longer than closeTimeout is left to
-// itself: the sockets are pion's, and it has been told to close them.
+// closer tears the link down once it is dying: first what the remote and our owner notice, then Down, then the rest
+// of pion. What hangs longer than closeTimeout is left to itself.
 func (l *Link) closer() {
+	defer close(l.done)
 	<-l.dying
-	finished := make(chan struct{})
-	go func() { // until pion has closed and the workers have left; only a bug in pion can hold it
-		defer close(finished)
-		l.teardown()
-	}()
-	limit := time.NewTimer(closeTimeout)
-	defer limit.Stop()
-	select {
-	case <-finished:
-	case <-limit.C:
+	if !within(closeTimeout, l.part) {
 		l.hung = errors.New("the link did not close in time")
 		l.log.Warn("link did not close in time", zap.Duration("limit", closeTimeout))
 	}
-	close(l.torn)
 	l.box.finish(Down{l.cause})
+	close(l.torn)
+	if !within(closeTimeout, l.dispose) {
+		l.log.Warn("link left goroutines behind")
+	}
+	<-l.delivered
 }
 
-// teardown flushes Live if the end is ours, closes pion, and waits for the workers.
-func (l *Link) teardown() {
+// part flushes Live if the end is ours, ends the association by closing DTLS, and waits for the workers.
+//
+// pion's own Close would send an SCTP ABORT while it holds a lock that the end of the association needs, and, where
+// the association has ended already, wait 400 ms with it. DTLS first is told to the remote just as well, and leaves
+// nothing for that lock to be held against: in virtual time, where a clock stands still while a goroutine waits for
+// a lock, the other order hangs.
+func (l *Link) part() {
 	if l.cause == nil {
 		l.drain()
 		l.box.refuse()
 	}
+	sctp := l.pc.SCTP()
+	if err := sctp.Transport().Stop(); err != nil {
+		l.log.Debug("close DTLS", zap.Error(err))
+	}
+	if sctp.State() == webrtc.SCTPTransportStateConnected {
+		<-l.parted
+	}
+	l.workers.Wait()
+}
+
+// dispose closes the sockets and waits for pion's goroutines.
+func (l *Link) dispose() {
 	if err := l.pc.GracefulClose(); err != nil {
 		l.log.Debug("close", zap.Error(err))
 	}
-	l.workers.Wait()
+}
+
+// within runs f in a goroutine, which only a bug in pion can hold longer, and says whether it ended in time.
+func within(limit time.Duration, f func()) bool {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		f()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-finished:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // drain waits until the remote has acknowledged what Live accepted. It polls, for pion tells of one threshold only
