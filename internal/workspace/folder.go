@@ -32,7 +32,7 @@ type Folder struct {
 	dirs  map[string]*os.Root      // of the files' folders, by path
 
 	allow []string
-	above *scope   // the ignore rules of the repository around the folder, nil if there are none
+	scope scope    // the folder's, without its own rules
 	rules sync.Map // docpath.Path of a folder → *ignoreRules, kept from the first look on
 
 	saving sync.Mutex // held while a file is compared and replaced, so that two saves don't overwrite each other
@@ -66,7 +66,7 @@ func Open(folder string, o Options) (*Folder, error) {
 	if err != nil {
 		return nil, fail(NoSuchDocument, folder, "is not a folder that can be opened; check the path and its permissions", cause(err))
 	}
-	return &Folder{root: root, real: real, allow: o.Allow, above: rulesAbove(real)}, nil
+	return &Folder{root: root, real: real, allow: o.Allow, scope: scopeOf(real)}, nil
 }
 
 // OpenFiles shares exactly the named files. Each is shown under its own name, or where two names are equal with

@@ -8,14 +8,9 @@ import (
 	"strings"
 )
 
-const (
-	// maxIgnoreFile is the size up to which a .gitignore file is read. The largest collections of templates have
-	// 20 KiB; every path is matched against every rule, so that a longer file would also be a slow one.
-	maxIgnoreFile = 256 << 10
-	// maxAbove is how many folders up a repository is looked for: the parts of a path of 4096 bytes would be
-	// 2048, real ones have a dozen.
-	maxAbove = 64
-)
+// maxIgnoreFile is the size up to which a .gitignore file is read. The largest collections of templates have
+// 20 KiB; every path is matched against every rule, so that a longer file would also be a slow one.
+const maxIgnoreFile = 256 << 10
 
 // foldNames tells whether git compares names without case here (core.ignoreCase as git sets it by itself).
 const foldNames = runtime.GOOS == "windows" || runtime.GOOS == "darwin"
@@ -169,34 +164,33 @@ func readRules(dir *os.Root, name string) *ignoreRules {
 	return parseRules(string(data), foldNames)
 }
 
-// rulesAbove gives the rules that hold in real from outside: those of the git repository that it lies in, and the
-// repository's own list. nil if there is no repository.
-func rulesAbove(real string) *scope {
+// scopeOf gives the scope of a folder to be shared, still without its own rules. Above it stand those of the git
+// repository that it lies in, and the repository's own list.
+func scopeOf(real string) scope {
 	var names []string // of the folders from the repository's top down to real
-	top := real
-	for range maxAbove {
+	for top := real; ; {
 		if list, ok := excludeList(top); ok {
-			return scopes(top, names, list)
+			return below(top, names, list)
 		}
 		up := filepath.Dir(top)
 		if up == top {
-			return nil
+			return scope{}
 		}
 		names = append([]string{filepath.Base(top)}, names...)
 		top = up
 	}
-	return nil
 }
 
-// scopes builds the chain for the folders above real, without real's own.
-func scopes(top string, names []string, list *ignoreRules) *scope {
-	chain := &scope{rules: list}
-	dir, name := top, ""
-	for _, next := range names {
-		chain = &scope{up: chain, name: name, rules: rulesIn(dir)}
-		dir, name = filepath.Join(dir, next), next
+// below goes down from a repository's top along names.
+func below(top string, names []string, list *ignoreRules) scope {
+	here := scope{up: &scope{rules: list}}
+	for _, name := range names {
+		above := here
+		above.rules = rulesIn(top)
+		here = scope{up: &above, name: name}
+		top = filepath.Join(top, name)
 	}
-	return chain
+	return here
 }
 
 func rulesIn(dir string) *ignoreRules {

@@ -255,13 +255,19 @@ func (f *Folder) entry(r room, n named) (Entry, bool) {
 
 // readOnly tells whether Save would refuse to replace a file, as far as can be told without trying.
 func readOnly(dir *os.Root, name string, info fs.FileInfo) bool {
-	return !mayWrite(dir, name, info) || !mayWrite(dir, ".", nil) || links(dir, name, info) > 1
+	return !mayWrite(dir, name, info) || !mayFill(dir) || links(dir, name, info) > 1
+}
+
+// mayFill tells whether files may be made in dir.
+func mayFill(dir *os.Root) bool {
+	info, err := dir.Stat(".")
+	return err == nil && mayWrite(dir, ".", info)
 }
 
 // mayWrite tells whether this user may write what is called name in dir. The bits count even for root, who is
-// held back by none. info may be nil.
+// held back by none.
 func mayWrite(dir *os.Root, name string, info fs.FileInfo) bool {
-	return (info == nil || info.Mode()&0o222 != 0) && accessible(dir, name)
+	return info.Mode()&0o222 != 0 && accessible(dir, name)
 }
 
 // files lists single shared files, and the folders that tell two of one name apart.

@@ -46,11 +46,9 @@ type place struct {
 
 // top is the room of the shared folder itself.
 func (f *Folder) top() room {
-	top := room{dir: f.root, borrowed: true, scope: &scope{up: f.above}}
-	if f.above != nil {
-		top.scope.name = filepath.Base(f.real)
-	}
-	top.scope.rules = f.rulesOf(top)
+	own := f.scope
+	top := room{dir: f.root, borrowed: true, scope: &own}
+	own.rules = f.rulesOf(top)
 	return top
 }
 

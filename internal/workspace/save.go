@@ -113,7 +113,7 @@ func (at *place) refuse(info fs.FileInfo) error {
 	switch {
 	case !mayWrite(at.dir, at.name, info):
 		return fail(SaveFailed, at.path.String(), "is read-only on the host's disk; the host can make it writable", nil)
-	case !mayWrite(at.dir, ".", nil):
+	case !mayFill(at.dir):
 		return fail(SaveFailed, at.path.String(), "lies in a folder that is read-only; the host can make it writable", nil)
 	case links(at.dir, at.name, info) > 1:
 		return fail(SaveFailed, at.path.String(), "has a second name (a hard link) on the host's disk; the host can replace it by a copy of its own", nil)
