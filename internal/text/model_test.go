@@ -70,7 +70,7 @@ func (m model) offset(p Position, enc Encoding, b Bias) (int, error) {
 // alphabets give texts of one kind each, so that leaves with nothing but ASCII, with none of it, and mixed ones occur.
 var alphabets = [][]rune{
 	[]rune("abc\n"),
-	[]rune("a\u00e9\u20ac\U0001F600\n\r"),
+	[]rune("a\u00e9\u20ac\U0001F600\u010a\n\r"), // U+010A has the byte 8A, a newline but for its top bit
 	[]rune("\U0001F600\U0001F469\u200d\u0301"),
 	[]rune("x"),
 	[]rune("\n"),

@@ -60,7 +60,7 @@ func TestApply(t *testing.T) {
 
 func TestPatchOutsideTheTextPanicsBeforeItChanges(t *testing.T) {
 	for _, p := range []Patch{{{0, 1, "x"}, {3, 1, ""}}, {{4, 0, "x"}}, {{2, 1, "x"}, {1, 0, "y"}}, {{-1, 0, "x"}},
-		{{1, -1, "x"}}, {{1, 1 << 62, ""}}} {
+		{{1, -1, "x"}}, {{1, int(^uint(0) >> 1), ""}, {2, 0, "x"}}} {
 		r := New("abc")
 		if !panics(func() { r.Apply(p) }) || r.String() != "abc" {
 			t.Errorf("%v is taken by %q", p, r)
