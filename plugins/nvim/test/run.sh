@@ -14,20 +14,19 @@ export HOME=$home XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/config XDG_DAT
   XDG_STATE_HOME=$home/state XDG_CACHE_HOME=$home/cache NVIM_LOG_FILE=$home/nvim.log EARSHOT_ROOT=$root
 unset EARSHOT_SOCKET EARSHOT_PROFILE NVIM
 
-if command -v luacheck >/dev/null; then
-  (cd "$here/.." && luacheck -q --no-color lua plugin test)
-fi
-
 specs=("$@")
 [ ${#specs[@]} -gt 0 ] || specs=("$here"/*_spec.lua)
 failed=0
 for spec in "${specs[@]}"; do
   spec=$(cd -- "$(dirname -- "$spec")" && pwd)/$(basename -- "$spec")
-  SPEC=$spec timeout "${SPEC_SECONDS:-240}" "$nvim" --headless -u NONE -i NONE -n \
+  SPEC=$spec timeout -k 5 "${SPEC_SECONDS:-240}" "$nvim" --headless -u NONE -i NONE -n \
     -c "lua vim.schedule(function() dofile('$here/runner.lua') end)" </dev/null 2>"$home/stderr" || {
     failed=1
     echo "FAILED: $spec"
     tail -n 20 "$home/stderr"
   }
 done
+if command -v luacheck >/dev/null; then
+  (cd "$here/.." && luacheck -q --no-color lua plugin test) || failed=1
+fi
 exit $failed

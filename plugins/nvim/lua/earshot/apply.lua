@@ -244,16 +244,35 @@ local function inserting(buf)
   return buf == vim.api.nvim_get_current_buf() and vim.api.nvim_get_mode().mode:match('^[iR]') ~= nil
 end
 
+--- Ends the undo step that is open: setting 'undolevels', even to what it is, does that (:help undo-break).
+local function break_undo()
+  vim.cmd('let &l:undolevels = &l:undolevels')
+end
+
 --- A run of the others' edits is one undo step, apart from the person's own; only a change made here ends the run.
 --- While the person inserts, Neovim has but one step open, and the others' edits fall into it.
 ---@param attached earshot.Buffer
 local function join_undo(attached)
-  if inserting(attached.buf) or attached.remote_undo ~= undo_step(attached.buf) then
+  if inserting(attached.buf) then
     return
   end
+  local goes_on = attached.remote_undo == undo_step(attached.buf)
   vim.api.nvim_buf_call(attached.buf, function()
-    pcall(vim.cmd.undojoin) -- E790 after an undo: then it is a step of its own
+    -- E790 after an undo: then it is a step of its own.
+    if not goes_on or not pcall(vim.cmd.undojoin) then
+      break_undo()
+    end
   end)
+end
+
+---@param attached earshot.Buffer
+local function close_undo(attached)
+  if inserting(attached.buf) then
+    attached.remote_undo = nil
+    return
+  end
+  attached.remote_undo = undo_step(attached.buf)
+  vim.api.nvim_buf_call(attached.buf, break_undo)
 end
 
 --- Applies prepared edits, with all that is the person's put back in order. Reports are collected by the caller.
@@ -272,7 +291,7 @@ local function edit_buffer(attached, edits)
   end)
   vim.bo[buf].modifiable = modifiable
   if ok then
-    attached.remote_undo = not inserting(buf) and undo_step(buf) or nil
+    close_undo(attached)
     for _, eye in ipairs(eyes) do
       pcall(look_again, buf, eye)
     end
