@@ -27,13 +27,17 @@ const (
 	MaxEncoding = MaxText + MaxContent + 16*MaxRuns
 )
 
-// limits are the bounds a Doc keeps, lowered by tests that reach them.
+// limits are the bounds a Doc keeps and how it spaces its marks; tests that reach them lower them.
 type limits struct {
 	text, events, content, runs, agents int
+	markEvery, patience                 int
 }
 
 func standardLimits() limits {
-	return limits{text: MaxText, events: MaxEvents, content: MaxContent, runs: MaxRuns, agents: MaxAgents}
+	return limits{
+		text: MaxText, events: MaxEvents, content: MaxContent, runs: MaxRuns, agents: MaxAgents,
+		markEvery: markEvery, patience: patience,
+	}
 }
 
 var (

@@ -38,7 +38,7 @@ func (d *Doc) pendingMarks() []*mark {
 // mark makes the head a mark, if it can be one and the last one is some way back.
 func (d *Doc) mark() {
 	last := d.marks[len(d.marks)-1]
-	if runs := len(d.log.ops); len(d.head) == 1 && runs-last.runs >= markEvery {
+	if runs := len(d.log.ops); len(d.head) == 1 && runs-last.runs >= d.limits.markEvery {
 		d.marks = append(d.marks, &mark{upto: d.head.last(), runs: runs, serial: last.serial + 1})
 	}
 }
@@ -95,5 +95,5 @@ func (d *Doc) trackerFrom(upto LV) *tracker {
 // likely to be asked for again, so a tracker that had to go back far is left there until it has doubled.
 func (d *Doc) outgrown(t *tracker, m *mark) bool {
 	window, needed := len(d.log.ops)-t.mark.runs, len(d.log.ops)-m.runs
-	return window > max(patience, 2*t.begun) && needed < window/4
+	return window > max(d.limits.patience, 2*t.begun) && needed < window/4
 }

@@ -1,0 +1,140 @@
+package crdt
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"testing"
+
+	"earshot/internal/text"
+)
+
+// trace is a recorded editing session. Without parents, each transaction follows the one before.
+type trace struct {
+	name         string
+	StartContent string
+	Txns         []struct {
+		Parents []int
+		Agent   int
+		Patches []vectorPatch
+	}
+	Kind string
+}
+
+// traces and the SHA-256 of the text they end with.
+var traces = map[string]string{
+	"automerge-paper": "a489e902",
+	"sveltecomponent": "d8bb93b7",
+	"friendsforever":  "4720ec33",
+	"json-crdt-patch": "9540c169",
+}
+
+func readTrace(t testing.TB, name string) *trace {
+	t.Helper()
+	tr := &trace{name: name}
+	readGzip(t, name+".json.gz", tr)
+	return tr
+}
+
+// play makes the trace's edits and calls f, if given, after each transaction with the head before.
+func (tr *trace) play(t testing.TB, d *Doc, f func(before Frontier)) {
+	t.Helper()
+	after := make([]Frontier, len(tr.Txns))
+	for i, txn := range tr.Txns {
+		var at Frontier
+		if tr.Kind == "concurrent" {
+			for _, p := range txn.Parents {
+				at = d.Union(at, after[p])
+			}
+		} else {
+			at = d.Head()
+		}
+		before := d.Head()
+		for _, p := range txn.Patches {
+			var err error
+			at, _, err = d.Edit(Agent(txn.Agent+1), at, text.Patch{{Pos: p.pos, Del: p.del, Ins: p.ins}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after[i] = at; f != nil {
+			f(before)
+		}
+	}
+}
+
+func (tr *trace) check(t testing.TB, d *Doc) {
+	t.Helper()
+	sum := d.Text().SHA256()
+	if got, want := hex.EncodeToString(sum[:4]), traces[tr.name]; got != want {
+		t.Errorf("%s: got a text with hash %s, want %s", tr.name, got, want)
+	}
+}
+
+// TestTraces: real sessions end with their text by every route.
+func TestTraces(t *testing.T) {
+	for name := range traces {
+		t.Run(name, func(t *testing.T) {
+			tr := readTrace(t, name)
+			live := New(tr.StartContent)
+			remote, forgetful := New(tr.StartContent), New(tr.StartContent)
+			dice := seeded(1)
+			tr.play(t, live, func(before Frontier) {
+				merge(t, remote, live.Since(before))
+				if dice.IntN(50) == 0 {
+					merge(t, forgetful, sinceDoc(t, live, forgetful))
+					forgetful.tracker = nil
+				}
+			})
+			merge(t, forgetful, sinceDoc(t, live, forgetful))
+			loaded, err := Load(live.Snapshot())
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := New(tr.StartContent)
+			merge(t, whole, loaded.Since(nil))
+			for _, d := range []*Doc{live, remote, forgetful, loaded, whole} {
+				tr.check(t, d)
+				d.checkTracker(t)
+			}
+			sameDoc(t, remote, live)
+			tr.checkOldVersions(t, dice, live, loaded)
+		})
+	}
+}
+
+// checkOldVersions compares the texts and differences of two replicas at random versions.
+func (tr *trace) checkOldVersions(t *testing.T, dice *rand.Rand, a, b *Doc) {
+	t.Helper()
+	for range 10 {
+		from, to := Frontier{LV(dice.IntN(a.Events()))}, Frontier{LV(dice.IntN(a.Events()))}
+		there, err := b.Frontier(a.Version(from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := a.TextAt(from)
+		if !r.Equal(b.TextAt(there)) {
+			t.Errorf("two replicas have different texts at %v", from)
+		}
+		if r.Apply(a.Diff(from, to)); !r.Equal(a.TextAt(to)) {
+			t.Errorf("diff %v → %v does not lead there", from, to)
+		}
+	}
+}
+
+func merge(t testing.TB, d *Doc, b []byte) text.Patch {
+	t.Helper()
+	p, err := d.Merge(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func sinceDoc(t testing.TB, from, to *Doc) []byte {
+	t.Helper()
+	b, err := from.SinceSummary(to.Summary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
