@@ -65,6 +65,9 @@ func TestEveryByteMatters(t *testing.T) {
 			if errors.Is(err, ErrWrongCode) && n > 4 {
 				t.Errorf("flip at %d of message %d: got %v, want no guess", at, n, err)
 			}
+			if n == 4 && at > 0 && !errors.Is(err, ErrWrongCode) {
+				t.Errorf("flip at %d of the host's tag: got %v, want ErrWrongCode at once", at, err)
+			}
 		}
 	}
 }
@@ -642,13 +645,14 @@ func TestFields(t *testing.T) {
 	check := func(message []byte, limit int, want bool) {
 		t.Helper()
 		f := fields{rest: message}
-		got := f.lv(limit)
-		if f.whole() != want || !want && got != nil {
+		f.lv(limit)
+		if f.whole() != want {
 			t.Errorf("lv(%d) of %d bytes %x…: got %v, want %v", limit, len(message), message[:min(3, len(message))], f.whole(), want)
 		}
 	}
 	check(nil, 5, false)
 	check([]byte{0}, 0, true)
+	check([]byte{0, 0}, 5, false) // something is left over
 	check([]byte{1}, 5, false)
 	check(prependLen(nil, make([]byte, 5)), 5, true)
 	check(prependLen(nil, make([]byte, 6)), 5, false)
