@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"earshot/protocol"
+)
+
+func admitCommand(p *program) *cobra.Command {
+	role := newChoice("", "editor", "viewer")
+	c := &cobra.Command{
+		Use:   "admit MEMBER",
+		Short: "Let a waiting guest in",
+		Long:  "Lets a waiting guest in. MEMBER is the guest's id, or the name if only one of that name waits.",
+		Example: examples(
+			"earshot admit 7k2m9d0s1a", "as `earshot status` and `earshot events` show the id",
+			"earshot admit --role viewer Ben", "by name, to read only"),
+		Args: arguments(1, 1, "the member"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.decide(c.Context(), args[0], protocol.AdmitMemberParams{Admit: true, Role: protocol.Role(role.value)})
+		},
+	}
+	c.Flags().Var(role, "role", "what the guest may do (default: as shared)")
+	p.addSession(c)
+	return c
+}
+
+func refuseCommand(p *program) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "refuse MEMBER",
+		Short:   "Send a waiting guest away",
+		Long:    "Sends a waiting guest away. MEMBER is the guest's id, or the name if only one of that name waits.",
+		Example: examples("earshot refuse 7k2m9d0s1a", "as `earshot status` and `earshot events` show the id"),
+		Args:    arguments(1, 1, "the member"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.decide(c.Context(), args[0], protocol.AdmitMemberParams{})
+		},
+	}
+	p.addSession(c)
+	return c
+}
+
+// decide finds the guest and says what the host wants.
+func (p *program) decide(ctx context.Context, who string, params protocol.AdmitMemberParams) error {
+	c, err := p.connectToShared(ctx, kind{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	list, err := c.sessions(ctx)
+	if err != nil {
+		return err
+	}
+	found := p.waiting(list, who)
+	switch len(found) {
+	case 0:
+		return protocol.Errorf(protocol.NoSuchMember, "nobody called %q is waiting; run `earshot status` to see who is", plain(who))
+	case 1:
+		params.Session, params.Member = found[0].Session, found[0].Member
+		return c.Call(ctx, "member/admit", &params, nil)
+	}
+	for _, f := range found {
+		fmt.Fprintf(p.err, "%s  in session %s\n", f.Member, f.Session)
+	}
+	return usagef("%d guests called %q are waiting; name one by id", len(found), plain(who))
+}
+
+// waiting finds guests by id or name, in the session that --session names or in all: an id is in one alone.
+func (p *program) waiting(list []protocol.Session, who string) []protocol.AdmitMemberParams {
+	var found []protocol.AdmitMemberParams
+	for _, s := range list {
+		if p.session != "" && p.session != s.ID {
+			continue
+		}
+		for _, m := range s.Members {
+			if m.State != protocol.MemberWaiting || m.ID != who && plain(m.Name) != who {
+				continue
+			}
+			found = append(found, protocol.AdmitMemberParams{Session: s.ID, Member: m.ID})
+		}
+	}
+	return found
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"earshot/protocol"
+)
+
+func eventsCommand(p *program) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "Follow what happens, one line per event",
+		Long: "Prints one line for each event of the daemon's sessions until Ctrl-C: a guest waits, comes or goes, a text was\n" +
+			"changed or saved, a session opened or ended. With --json each line is an object {time, event, session, …}.",
+		Example: examples(
+			"earshot events", "for people",
+			"earshot events --json | jq -r .event", "for programs"),
+		Args: arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error { return p.events(c.Context()) },
+	}
+	p.addJSON(c)
+	p.addSession(c)
+	return c
+}
+
+func (p *program) events(ctx context.Context) error {
+	c, err := p.connectOrStart(ctx, kind{follows: true}, ownPlace)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, stop := untilInterrupted(ctx)
+	defer stop()
+	if err := c.Call(ctx, "events/subscribe", &protocol.SubscribeParams{}, nil); err != nil {
+		return err
+	}
+	for {
+		select {
+		case m := <-c.inbox:
+			if err := p.showEvent(c, m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		case <-c.Done():
+			return fmt.Errorf("the daemon has ended; run `earshot events` again to follow the next")
+		}
+	}
+}
+
+func (p *program) showEvent(c *client, m any) error {
+	switch m := m.(type) {
+	case question:
+		c.decline(m.id)
+	case *protocol.Happening:
+		if p.session != "" && p.session != m.Session {
+			return nil
+		}
+		if p.json {
+			return p.printJSON(m)
+		}
+		line := happeningLine(m)
+		if m.Session != "" {
+			line += "  " + p.style(p.out, dim, plain(m.Session))
+		}
+		_, err := fmt.Fprintln(p.out, line)
+		return err
+	}
+	return nil
+}

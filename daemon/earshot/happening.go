@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"earshot/protocol"
+)
+
+// happeningLine is a happening as a line for people.
+func happeningLine(h *protocol.Happening) string {
+	return clock(h.Time) + "  " + happeningText(h)
+}
+
+// clock gives the time of day of an RFC 3339 time in this machine's zone.
+func clock(stamp string) string {
+	t, err := time.Parse(time.RFC3339, stamp)
+	if err != nil {
+		return "--:--:--"
+	}
+	return t.Local().Format(time.TimeOnly)
+}
+
+func happeningText(h *protocol.Happening) string {
+	who, role := "somebody", ""
+	if h.Member != nil {
+		who, role = plain(h.Member.Name), string(h.Member.Role)
+	}
+	because := ""
+	if h.Reason != "" {
+		because = ": " + plain(h.Reason)
+	}
+	switch h.Event {
+	case "opened":
+		return "the session is open, code " + plain(h.Code)
+	case "code":
+		if h.Code == "" {
+			return "the code is void" + after(h.Message)
+		}
+		return "the code is now " + plain(h.Code) + after(h.Message)
+	case "waiting":
+		return fmt.Sprintf("%s (name not verified) asks to come in as %s, check %s", who, role, plain(h.Check))
+	case "joined":
+		return fmt.Sprintf("%s came in as %s", who, role)
+	case "returned":
+		return who + " is back"
+	case "refused":
+		return who + " was not let in" + because
+	case "gone":
+		return who + " gave up waiting"
+	case "left":
+		return who + " left" + because
+	case "changed":
+		return fmt.Sprintf("%s changed %s", who, shownURI(h.URI))
+	case "saved":
+		return shownURI(h.URI) + " was saved"
+	case "ended":
+		return "the session has ended" + because
+	}
+	return otherHappening(h, because)
+}
+
+// otherHappening shows what a newer daemon tells.
+func otherHappening(h *protocol.Happening, because string) string {
+	line := plain(h.Event)
+	if h.Member != nil {
+		line += " " + plain(h.Member.Name)
+	}
+	if h.URI != "" {
+		line += " " + shownURI(h.URI)
+	}
+	return line + because + after(h.Message)
+}
+
+func after(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + plain(message)
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"earshot/internal/rpc"
+	"earshot/protocol"
+)
+
+// The scripts in testdata/script run the real program, each with a home and a runtime folder of its own. Besides
+// testscript's commands they have:
+//
+//	code N ARG…                 runs a program and compares its exit code
+//	start NAME ARG…             runs earshot ARG… beside the script; its output is collected
+//	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
+//	type NAME LINE              writes a line to its standard input
+//	interrupt NAME              sends it SIGINT
+//	finish NAME CODE            closes its input, waits for its end, compares the exit code; leaves NAME.out and NAME.err
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "start": start, "expect": expect, "type": typeLine, "interrupt": interrupt, "finish": finish,
+		},
+	})
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"earshot": main})
+}
+
+// patience is what a script waits for anything: far more than a slow machine under the race detector needs.
+const patience = 60 * time.Second
+
+type programsKey struct{}
+
+func setUp(env *testscript.Env) error {
+	dir, err := os.MkdirTemp("/tmp", "es") // short: a socket's path has at most 104 bytes on some systems
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"run", "config"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	env.Setenv("HOME", dir)
+	env.Setenv("XDG_RUNTIME_DIR", filepath.Join(dir, "run"))
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
+	env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	env.Setenv("EARSHOT_NAME", "Ana")
+	env.Setenv("ESC", "\x1b")
+	programs := map[string]*running{}
+	env.Values[programsKey{}] = programs
+	env.Defer(func() {
+		for _, p := range programs {
+			p.kill()
+		}
+		stopDaemons(filepath.Join(dir, "run"))
+		_ = os.RemoveAll(dir) // in /tmp
+	})
+	return nil
+}
+
+// stopDaemons ends what a script's commands started, and waits for it.
+func stopDaemons(dir string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	sockets, _ := filepath.Glob(filepath.Join(dir, "earshot", "*.sock")) // the pattern is right
+	for _, socket := range sockets {
+		conn, err := rpc.Dial(ctx, socket)
+		if err != nil {
+			continue
+		}
+		c := rpc.Connect(ctx, conn, nil)
+		if err := c.Call(ctx, "initialize", &protocol.InitializeParams{}, nil); err == nil {
+			_ = c.Call(ctx, "daemon/stop", &protocol.StopParams{Force: true}, nil) // it may be quicker to end
+			<-c.Done()
+		}
+		c.Close()
+	}
+}
+
+// running is one program beside the script.
+type running struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *output
+	err   *output
+	ended chan struct{}
+	code  int
+}
+
+// output collects what a program writes and tells who waits.
+type output struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+	more  chan struct{} // closed and renewed with each write
+}
+
+func newOutput() *output { return &output{more: make(chan struct{})} }
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bytes.Write(b)
+	close(o.more)
+	o.more = make(chan struct{})
+	return len(b), nil
+}
+
+func (o *output) now() (string, <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes.String(), o.more
+}
+
+func (r *running) kill() {
+	_ = r.cmd.Process.Kill() // it may have ended
+	<-r.ended
+}
+
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N PROGRAM ARG…")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("got exit code %d, want %s", got, args[0])
+	}
+}
+
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME ARG…")
+	}
+	self, err := exec.LookPath("earshot") // testscript.Main puts it in front of PATH
+	ts.Check(err)
+	r := &running{cmd: exec.Command(self, args[1:]...), out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd.Dir = ts.MkAbs(".")
+	r.cmd.Env = environment(ts)
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	r.in, err = r.cmd.StdinPipe()
+	ts.Check(err)
+	ts.Check(r.cmd.Start())
+	// Ends with the program, which the script's end kills.
+	go func() {
+		defer close(r.ended)
+		err := r.cmd.Wait()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			r.code = exit.ExitCode()
+		}
+	}()
+	programs(ts)[args[0]] = r
+}
+
+// environment is the script's: testscript hands it out by name alone.
+func environment(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{"HOME", "PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR",
+		"EARSHOT_NAME", "EARSHOT_SERVER", "EARSHOT_PROFILE", "EARSHOT_SOCKET", "EARSHOT_RELAY_ONLY", "EARSHOT_ICE_SERVERS"} {
+		if value := ts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+func programs(ts *testscript.TestScript) map[string]*running {
+	return ts.Value(programsKey{}).(map[string]*running)
+}
+
+func named(ts *testscript.TestScript, name string) *running {
+	r := programs(ts)[name]
+	if r == nil {
+		ts.Fatalf("no program %s was started", name)
+	}
+	return r
+}
+
+func expect(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: expect NAME REGEXP [VAR…]")
+	}
+	r := named(ts, args[0])
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	deadline := time.After(patience)
+	for {
+		out, moreOut := r.out.now()
+		errs, moreErr := r.err.now()
+		for _, text := range []string{out, errs} {
+			if m := pattern.FindStringSubmatch(text); m != nil {
+				for i, name := range args[2:] {
+					ts.Setenv(name, m[i+1])
+				}
+				return
+			}
+		}
+		select {
+		case <-moreOut:
+		case <-moreErr:
+		case <-r.ended:
+			select {
+			case <-moreOut: // what it wrote last
+			case <-moreErr:
+			default:
+				ts.Fatalf("%s ended without %q; stdout:\n%sstderr:\n%s", args[0], args[1], out, errs)
+			}
+		case <-deadline:
+			ts.Fatalf("%s did not write %q; stdout:\n%sstderr:\n%s", args[0], args[1], out, errs)
+		}
+	}
+}
+
+func typeLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: type NAME LINE")
+	}
+	_, err := io.WriteString(named(ts, args[0]).in, args[1]+"\n")
+	ts.Check(err)
+}
+
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: interrupt NAME")
+	}
+	ts.Check(named(ts, args[0]).cmd.Process.Signal(syscall.SIGINT))
+}
+
+func finish(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: finish NAME CODE")
+	}
+	r := named(ts, args[0])
+	_ = r.in.Close() // it may have ended
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		out, _ := r.out.now()
+		errs, _ := r.err.now()
+		ts.Fatalf("%s does not end; stdout:\n%sstderr:\n%s", args[0], out, errs)
+	}
+	out, _ := r.out.now()
+	errs, _ := r.err.now()
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), []byte(out), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), []byte(errs), 0o600))
+	if got := strconv.Itoa(r.code); got != args[1] {
+		ts.Fatalf("%s: got exit code %s, want %s; stdout:\n%sstderr:\n%s", args[0], got, args[1], out, errs)
+	}
+}

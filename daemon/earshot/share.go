@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"earshot/internal/docpath"
+	"earshot/protocol"
+)
+
+const goos = runtime.GOOS
+
+// scratchURI is the document of `earshot share -`.
+const scratchURI = "untitled:earshot-scratch"
+
+// shareOptions are the flags of `earshot share`.
+type shareOptions struct {
+	role    *choice
+	admit   *choice
+	unsaved *choice
+	guests  int
+	allow   []string
+	listen  string
+}
+
+func shareCommand(p *program) *cobra.Command {
+	o := &shareOptions{
+		role: newChoice("editor", "viewer"), admit: newChoice("ask", "auto"), unsaved: newChoice("ask", "save", "discard")}
+	c := &cobra.Command{
+		Use:   "share [PATH…]",
+		Short: "Share a folder, files, or one scratch text",
+		Long: "Shares a folder (this one, unless you name another), single files, or with - one scratch text from standard\n" +
+			"input, whose final text goes to standard output. Prints the code and the link, then one line per event, until\n" +
+			"Ctrl-C or `earshot leave` ends the session for all.\n\n" +
+			"What the version control ignores, its own files, and names that look like secrets are not shared.",
+		Example: examples(
+			"earshot share", "this folder",
+			"earshot share notes.md plan.md", "only these files",
+			"earshot share --role viewer", "guests may only read",
+			"earshot share --admit auto", "let in the first who knows the code, without asking",
+			"earshot share --server wss://meet.example", "for people outside this network",
+			"date | earshot share - > result.txt", "one scratch text",
+		),
+		RunE: func(c *cobra.Command, args []string) error { return p.share(c.Context(), args, o) },
+	}
+	flags := c.Flags()
+	flags.Var(o.role, "role", "what guests may do")
+	flags.Var(o.admit, "admit", "who says whether a guest may come in: you (ask), or nobody (auto)")
+	flags.IntVar(&o.guests, "guests", 0, "how many guests at once (default 16; 1 with --admit auto)")
+	flags.StringArrayVar(&o.allow, "allow", nil, "share a `NAME` that looks like a secret all the same (repeat for more)")
+	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of texts that guests changed and nobody saved")
+	flags.StringVar(&o.listen, "listen", "", "`ADDR` of this share's own matchmaker, or off")
+	p.addJSON(c)
+	return c
+}
+
+// shareRequest is session/share with a list of servers that is sent where it is empty: none at all is
+// something else than the daemon's own.
+type shareRequest struct {
+	protocol.ShareParams
+	IceServers []protocol.ICEServer `json:"iceServers"`
+}
+
+func (p *program) share(ctx context.Context, args []string, o *shareOptions) error {
+	request, err := p.shareRequest(ctx, args, o)
+	if err != nil {
+		return err
+	}
+	body, out := "", p.out
+	scratch := len(request.Documents) == 1 && request.Documents[0] == scratchURI
+	if scratch {
+		out = p.err
+		if body, err = p.readText(); err != nil {
+			return err
+		}
+	}
+	terminal := p.terminal()
+	c, err := p.connectOrStart(ctx, kind{follows: true, admits: terminal != nil}, ownPlace)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f := p.follow(c, out)
+	if terminal != nil {
+		f.reads(terminal)
+	}
+	if o.unsaved.value != "ask" {
+		f.unsaved = protocol.Unsaved(o.unsaved.value)
+	}
+	if scratch {
+		if err := f.shareScratch(request, body); err != nil {
+			return err
+		}
+	} else if err := f.share(request); err != nil {
+		return err
+	}
+	return f.run()
+}
+
+// share opens the session and shows how others come in.
+func (f *following) share(request *shareRequest) error {
+	if err := f.subscribe(); err != nil {
+		return err
+	}
+	var opened protocol.SessionResult
+	if err := f.during("session/share", request, &opened); err != nil {
+		return err
+	}
+	f.session = opened.Session
+	f.opened(request)
+	return nil
+}
+
+// shareScratch shares a text of this command's own and writes how it ended to standard output, whatever else happens.
+func (f *following) shareScratch(request *shareRequest, body string) error {
+	b, err := f.c.open(scratchURI, body)
+	if err != nil {
+		return err
+	}
+	if err := f.share(request); err != nil {
+		return err
+	}
+	err = f.run()
+	f.over = false // the session is; the connection may have an edit on its way
+	f.settle()
+	f.over = true
+	_, writing := fmt.Fprint(f.p.out, b.text())
+	return errors.Join(err, writing)
+}
+
+// opened prints the code and the link.
+func (f *following) opened(request *shareRequest) {
+	s := f.session
+	if f.p.json {
+		f.printJSON(opening{Event: "opened", Session: s})
+		return
+	}
+	what := shownURI(s.Folder)
+	if what == "" {
+		what = shownURIs(request.Documents)
+	}
+	strong := func(text string) string { return f.p.style(f.out, bold, plain(text)) }
+	f.print(fmt.Sprintf("Sharing %s. Others join with this code:\n\n    %s\n", what, strong("earshot join "+s.Code)))
+	if s.Link != "" {
+		f.print(fmt.Sprintf("or, from another machine, with this link:\n\n    %s\n", strong(s.Link)))
+	}
+	f.print(reach(request) + " Ctrl-C ends the session for all.\n")
+}
+
+// opening is the first line of `share --json` and `join --json`.
+type opening struct {
+	Event   string           `json:"event"`
+	Session protocol.Session `json:"session"`
+}
+
+// reach says who can come in.
+func reach(request *shareRequest) string {
+	switch {
+	case request.Server != "":
+		return fmt.Sprintf("Whoever reaches %s can join with the code.", plain(request.Server))
+	case request.Listen == "":
+		return "People on this network can join; for others set a server (see `earshot share --help`)."
+	}
+	return fmt.Sprintf("People who reach %s can join.", plain(request.Listen))
+}
+
+// shareRequest makes the request of what was typed.
+func (p *program) shareRequest(ctx context.Context, args []string, o *shareOptions) (*shareRequest, error) {
+	if o.guests < 0 {
+		return nil, usagef("--guests %d is no number of guests; leave it out, or give 1 or more", o.guests)
+	}
+	r := &shareRequest{IceServers: p.settings.ICE.Request(), ShareParams: protocol.ShareParams{
+		Role: protocol.Role(o.role.value), Admit: protocol.Admission(o.admit.value), Guests: o.guests, Allow: o.allow,
+		Server: p.settings.Server, Listen: o.listen, RelayOnly: p.settings.RelayOnly, Name: p.settings.Person(ctx),
+	}}
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	for _, arg := range args {
+		if err := r.add(arg, len(args)); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// add takes one PATH of several.
+func (r *shareRequest) add(arg string, of int) error {
+	if arg == "-" {
+		if of > 1 {
+			return usagef("- shares one scratch text and stands alone; share files in a second `earshot share`")
+		}
+		r.Documents = []protocol.DocumentURI{scratchURI}
+		return nil
+	}
+	path, err := filepath.Abs(arg)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", arg, err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no %s; name a folder or files that exist", plain(arg))
+	case err != nil:
+		return fmt.Errorf("look at %s (%w); name something you may read", plain(arg), err)
+	case info.IsDir() && of > 1:
+		return usagef("%s is a folder and stands alone; share one folder, or files", plain(arg))
+	}
+	uri, err := docpath.FileURI(path, goos)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		r.Folder = uri
+		return nil
+	}
+	r.Documents = append(r.Documents, uri)
+	return nil
+}
+
+// terminal is where a person can be asked: the one that standard input is, or, where that is a text to share, the one
+// behind it. Nil if there is none.
+func (p *program) terminal() *os.File {
+	if !isTerminal(p.err) {
+		return nil
+	}
+	if isTerminal(p.in) {
+		return p.in
+	}
+	return nil
+}
