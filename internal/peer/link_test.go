@@ -15,6 +15,7 @@ type side struct {
 	name   string
 	link   *Link
 	events chan Event
+	forge  func(signal []byte) []byte // nil: carried as they are; what it returns nil for is not carried
 }
 
 // pair starts two links and carries their signals; edit may change each configuration.
@@ -58,7 +59,12 @@ func (s *side) start(role Role, other *side, edit func(Role, *Config)) {
 	s.link = link
 	go func() { // the matchmaker; ends at Down
 		for b := range signals {
-			_ = other.link.Signal(b)
+			if s.forge != nil {
+				b = s.forge(b)
+			}
+			if b != nil {
+				_ = other.link.Signal(b)
+			}
 		}
 	}()
 }
