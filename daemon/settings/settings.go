@@ -95,11 +95,11 @@ func setSocket(s *Settings, value string) error {
 }
 
 // profileName is narrow because the name becomes part of a file's name and of a Windows pipe's.
-var profileName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
 
 func setProfile(s *Settings, value string) error {
 	if value != "" && !profileName.MatchString(value) {
-		return fmt.Errorf("is not a profile's name: use up to 32 of a-z, 0-9 and hyphens")
+		return fmt.Errorf("is not a profile's name: use up to 32 letters, digits, - and _")
 	}
 	s.Profile = value
 	return nil

@@ -35,9 +35,13 @@ func TestForbiddenNames(t *testing.T) {
 }
 
 // sleeps finds time.Sleep in a test unless it stands inside a synctest bubble, where time is virtual: lexically, or in a
-// function whose comment says that it runs in a bubble.
+// function whose comment, or with one on its line, says that it runs in a bubble.
 func sleeps(s source) []string {
 	var bubbles []ast.Node
+	said := map[int]bool{}
+	for _, group := range s.syntax.Comments {
+		said[s.files.Position(group.Pos()).Line] = strings.Contains(group.Text(), "bubble")
+	}
 	ast.Inspect(s.syntax, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
@@ -53,7 +57,7 @@ func sleeps(s source) []string {
 	})
 	return find(s, func(n ast.Node) string {
 		inside := func(b ast.Node) bool { return b.Pos() <= n.Pos() && n.End() <= b.End() }
-		if !selects(n, "time", "Sleep") || slices.ContainsFunc(bubbles, inside) {
+		if !selects(n, "time", "Sleep") || slices.ContainsFunc(bubbles, inside) || said[s.files.Position(n.Pos()).Line] {
 			return ""
 		}
 		return "a test must not sleep outside a synctest bubble: wait for what it needs"
@@ -62,7 +66,8 @@ func sleeps(s source) []string {
 
 func TestNoSleepInTests(t *testing.T) {
 	shows(t, sleeps, "x_test.go", "func TestX(t *T) { time.Sleep(1) }",
-		"func TestX(t *T) { synctest.Test(t, func(t *T) { time.Sleep(1) }) }\n// in a bubble\nfunc f() { time.Sleep(1) }")
+		"func TestX(t *T) { synctest.Test(t, func(t *T) { time.Sleep(1) }) }\n// in a bubble\nfunc f() { time.Sleep(1) }\n"+
+			"func g() {\n\ttime.Sleep(1) // virtual: in a bubble\n}")
 	everywhere(t, sleeps, test)
 }
 
