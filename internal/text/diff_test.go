@@ -128,6 +128,14 @@ func TestDiffOfALargeTextFindsItsFewChanges(t *testing.T) {
 	}
 }
 
+// TestDiffOfLongCommonEnds has its change further from both ends than what is compared at once.
+func TestDiffOfLongCommonEnds(t *testing.T) {
+	end := strings.Repeat("é and more\n", sameBlock)
+	if got, want := checkDiff(t, end+"é"+end, end+"ĩ"+end), (Patch{{runeCount(end), 1, "ĩ"}}); !slices.Equal(got, want) {
+		t.Errorf("Diff = %.300v, want %v", got, want)
+	}
+}
+
 func patchSize(p Patch) int {
 	n := 0
 	for _, e := range p {
@@ -158,6 +166,15 @@ func randomWord(rnd *rand.Rand) string {
 		b[i] = 'a' + byte(rnd.IntN(26))
 	}
 	return string(b)
+}
+
+func TestDifferOfTheSame(t *testing.T) {
+	for _, s := range []string{"", "same"} {
+		d := differ[byte]{a: []byte(s), b: []byte(s), steps: 100}
+		if d.walk(box{0, len(s), 0, len(s)}); len(d.hunks) != 0 {
+			t.Errorf("%q differs from itself: %v", s, d.hunks)
+		}
+	}
 }
 
 func TestDifferIsBounded(t *testing.T) {

@@ -257,9 +257,6 @@ type inserted struct {
 func (s *inserted) copyTo(b *strings.Builder, from, to int) {
 	for from < to {
 		if s.text == "" {
-			if len(s.p) == 0 {
-				return
-			}
 			s.text, s.pos = s.p[0].Ins, s.p[0].Pos+s.shift
 			s.shift += s.p[0].delta()
 			s.p = s.p[1:]
