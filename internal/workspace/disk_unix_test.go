@@ -167,6 +167,37 @@ func TestKilledWhileSaving(t *testing.T) {
 	t.Logf("%d of 12 were killed between the first byte and the change of names", interrupted)
 }
 
+// Whoever reads while we save reads a whole text.
+func TestReadersSeeWholeTexts(t *testing.T) {
+	f, p, path, loaded := file(t, version(0))
+	done := make(chan struct{})
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			data, err := os.ReadFile(path)
+			number, _, _ := strings.Cut(string(data), "\n")
+			if n, e := strconv.Atoi(number); err != nil || e != nil || string(data) != version(n) {
+				t.Errorf("%d bytes, beginning with %q, %v", len(data), number, err)
+				return
+			}
+		}
+	})
+	stamp := loaded.Stamp
+	for n := 1; n <= 60; n++ {
+		var err error
+		if stamp, err = f.Save(p, version(n), loaded.Form, stamp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	reading.Wait()
+}
+
 // version is a text of 200 KB that tells its number in each line.
 func version(n int) string { return strings.Repeat(strconv.Itoa(n)+"\n", 40_000) }
 

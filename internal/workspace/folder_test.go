@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -386,4 +387,23 @@ func TestLinkThroughALinkedFolder(t *testing.T) {
 	os.Symlink("short/../y", filepath.Join(dir, "link"))
 	f := open(t, dir)
 	wantKind(t, "the link", f.Check(pathOf(t, "link")), OutsideFolder)
+}
+
+// A link that takes a folder's place after the look at it is not followed, even to where os.Root would let it.
+func TestSwappedFolderIsNotEntered(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "d/f.txt"), "")
+	write(t, filepath.Join(dir, ".git/f.txt"), "")
+	f := open(t, dir)
+	at, err := f.findName(pathOf(t, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.RemoveAll(filepath.Join(dir, "d"))
+	if err := os.Symlink(".git", filepath.Join(dir, "d")); err != nil {
+		t.Skip(err)
+	}
+	if _, err := f.enterPlace(at); !errors.Is(err, errMoved) {
+		t.Errorf("enter: %v", err)
+	}
 }
