@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,4 +176,57 @@ func stretches(pairs [][2]LV) (list []stretch) {
 		list = appendDown(list, p[0], p[1])
 	}
 	return list
+}
+
+// TestGraphDiff: which events are in one history only.
+func TestGraphDiff(t *testing.T) {
+	eachVector(t, "diff.json", func(g *graph, v graphVector) {
+		a, b := g.diff(v.A, v.B)
+		if want := stretches(v.ExpectA); !slices.Equal(a, want) {
+			t.Errorf("%v, %v: got %v in the first alone, want %v", v.A, v.B, a, want)
+		}
+		if want := stretches(v.ExpectB); !slices.Equal(b, want) {
+			t.Errorf("%v, %v: got %v in the second alone, want %v", v.A, v.B, b, want)
+		}
+	})
+}
+
+// TestGraphContains: -1 is the root, which is in every history.
+func TestGraphContains(t *testing.T) {
+	eachVector(t, "version_contains.json", func(g *graph, v graphVector) {
+		d := &Doc{log: oplog{graph: *g}}
+		var target Frontier
+		if v.Target >= 0 {
+			target = Frontier{LV(v.Target)}
+		}
+		if got := d.Contains(v.Frontier, target); got != v.Expected {
+			t.Errorf("%v contains %d: got %t, want %t", v.Frontier, v.Target, got, v.Expected)
+		}
+	})
+}
+
+// TestGraphConflicting: the vectors name, for two versions, a common one and what lies between. We need no such
+// function; what they say must follow from diff.
+func TestGraphConflicting(t *testing.T) {
+	eachVector(t, "conflicting.json", func(g *graph, v graphVector) {
+		sides := map[string][]stretch{}
+		for _, s := range slices.Backward(v.ExpectSpans) {
+			sides[s.side] = appendDown(sides[s.side], s.span.Start, s.span.End)
+		}
+		a, b := g.diff(v.A, v.B)
+		if !slices.Equal(a, sides["OnlyA"]) || !slices.Equal(b, sides["OnlyB"]) {
+			t.Errorf("%v, %v: got %v and %v, want %v", v.A, v.B, a, b, sides)
+		}
+		for _, version := range []Frontier{v.A, v.B} {
+			zone, missing := g.diff(version, v.ExpectCommon)
+			if len(missing) > 0 {
+				t.Errorf("%v lacks %v of %v", version, missing, v.ExpectCommon)
+			}
+			for _, s := range sides["Shared"] {
+				if !slices.ContainsFunc(zone, func(z stretch) bool { return z.from <= s.from && s.to <= z.to }) {
+					t.Errorf("%v: %v is not between it and %v, which is %v", version, s, v.ExpectCommon, zone)
+				}
+			}
+		}
+	})
 }

@@ -92,7 +92,8 @@ func (r *reader) agent() (a Agent) {
 	return a
 }
 
-// decode reads an encoding. It allocates no more than some 30 times the length of b.
+// decode reads an encoding. It allocates at most some 40 times the length of b, and never more than 100 bytes for
+// each of MaxRuns and 8 for each of MaxEdges.
 func decode(b []byte) (*batch, error) {
 	if len(b) > MaxEncoding {
 		return nil, ErrTooLarge
@@ -106,6 +107,9 @@ func decode(b []byte) (*batch, error) {
 		return nil, err
 	}
 	n := r.count(5) // author, parents, ops, and an op of two bytes
+	if n > MaxRuns {
+		return nil, ErrTooLarge
+	}
 	w.blocks = make([]block, 0, n)
 	events, place := uint32(0), uint32(0)
 	for range n {
@@ -157,8 +161,11 @@ func (w *batch) readBlock(r *reader, events, place *uint32) error {
 	}
 	b.parents = w.parents[firstParent:len(w.parents):len(w.parents)]
 	n := r.count(2)
-	if n == 0 {
+	switch {
+	case n == 0:
 		return ErrCorrupt
+	case len(w.ops)+int(n) > MaxRuns:
+		return ErrTooLarge
 	}
 	first := len(w.ops)
 	for range n {
@@ -169,6 +176,7 @@ func (w *batch) readBlock(r *reader, events, place *uint32) error {
 		if o.n > MaxEvents-*events || b.n+o.n > ^uint32(0)-b.seq {
 			return ErrTooLarge
 		}
+		o = o.directed()
 		*place = o.endPlace()
 		*events += o.n
 		b.n += o.n
@@ -181,11 +189,11 @@ func (w *batch) readBlock(r *reader, events, place *uint32) error {
 }
 
 func (w *batch) readParents(r *reader, n uint32) error {
-	if n > MaxParents {
-		return ErrTooLarge
-	}
-	if uint64(n)*2 > uint64(len(r.b)) {
+	switch {
+	case uint64(n)*2 > uint64(len(r.b)):
 		return ErrCorrupt
+	case n > MaxParents, len(w.parents)+int(n) > MaxEdges:
+		return ErrTooLarge
 	}
 	for range n {
 		agent, back := r.uint(), r.uint()

@@ -208,6 +208,7 @@ func (e *encoder) flush() {
 	e.blocks = append(e.blocks, e.head...)
 	e.blocks = putUint(e.blocks, uint32(len(e.block)))
 	for _, o := range e.block {
+		o = o.directed()
 		e.blocks = putUint(e.blocks, o.n<<2|uint32(o.kind))
 		e.blocks = putInt(e.blocks, int32(o.pos-e.place))
 		e.place = o.endPlace()
@@ -221,7 +222,7 @@ func (o op) endPlace() uint32 {
 	case insert:
 		return o.pos + o.n
 	case backspace:
-		return o.pos - min(o.n, o.pos)
+		return o.pos - min(o.n, o.pos) // what is out of range is refused later
 	}
 	return o.pos
 }

@@ -14,28 +14,33 @@ const (
 	// MaxContent bounds the UTF-8 that all insertions of a Doc hold together, deleted or not: four of the
 	// largest texts. Offsets into it fit 32 bits.
 	MaxContent = 4 * MaxText
-	// MaxRuns bounds the runs that the events of a Doc form. Each takes about 100 bytes in the log and the
-	// tracker, so 2^21 are 200 MiB. People write 5 to 10 events a run: the longest traces have 100,000 runs.
+	// MaxRuns bounds the runs that the events of a Doc form, of neighbouring places and of one author. Each
+	// takes about 100 bytes in the log and the tracker, so 2^21 are 200 MiB. People write 5 to 10 events a
+	// run: the longest traces have 100,000 runs.
 	MaxRuns = 1 << 21
+	// MaxEdges bounds the parents that all events of a Doc name, beside the event just before: 4 for each run,
+	// 32 MiB. Two people who type at the same time name 2.
+	MaxEdges = 4 * MaxRuns
 	// MaxAgents bounds the authors of a Doc: 2^15 attachments of a buffer, one each hour for three years.
 	// A character can't be deleted more often than there are agents, so that counters of 16 bits suffice.
 	MaxAgents = 1 << 15
 	// MaxParents bounds the parents of one event. An agent's events follow one another, so a version never has
 	// more heads than there are agents.
 	MaxParents = MaxAgents
-	// MaxEncoding bounds what Merge and Load read: the base and all content, and 16 bytes for each run.
-	MaxEncoding = MaxText + MaxContent + 16*MaxRuns
+	// MaxEncoding bounds what Merge and Load read: the base, all content, 16 bytes for each run and 10 for
+	// each edge.
+	MaxEncoding = MaxText + MaxContent + 16*MaxRuns + 10*MaxEdges
 )
 
 // limits are the bounds a Doc keeps and how it spaces its marks; tests that reach them lower them.
 type limits struct {
-	text, events, content, runs, agents int
-	markEvery, patience                 int
+	text, events, content, runs, edges, agents int
+	markEvery, patience                        int
 }
 
 func standardLimits() limits {
 	return limits{
-		text: MaxText, events: MaxEvents, content: MaxContent, runs: MaxRuns, agents: MaxAgents,
+		text: MaxText, events: MaxEvents, content: MaxContent, runs: MaxRuns, edges: MaxEdges, agents: MaxAgents,
 		markEvery: markEvery, patience: patience,
 	}
 }

@@ -171,11 +171,19 @@ func (o *op) join(next op) bool {
 // may reports whether a deletion can be read as one of kind k: a single one has no direction.
 func (o *op) may(k kind) bool { return o.kind == k || o.n == 1 }
 
+// directed returns o with the direction that runs of its length have: a single deletion is a remove.
+func (o op) directed() op {
+	if o.n == 1 && o.kind == backspace {
+		o.kind = remove
+	}
+	return o
+}
+
 // truncate forgets the events from size on.
 func (l *oplog) truncate(size LV, agents int) {
 	for k := len(l.ops) - 1; k >= 0 && l.ops[k].end() > size; k-- {
 		if l.ops[k].lv < uint32(size) {
-			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size))
+			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size)).directed()
 			break
 		}
 		l.ops = l.ops[:k]

@@ -121,7 +121,7 @@ func (tr *trace) checkOldVersions(t *testing.T, dice *rand.Rand, a, b *Doc) {
 	}
 }
 
-func merge(t testing.TB, d *Doc, b []byte) text.Patch {
+func merge(t tb, d *Doc, b []byte) text.Patch {
 	t.Helper()
 	p, err := d.Merge(b)
 	if err != nil {
@@ -130,7 +130,7 @@ func merge(t testing.TB, d *Doc, b []byte) text.Patch {
 	return p
 }
 
-func sinceDoc(t testing.TB, from, to *Doc) []byte {
+func sinceDoc(t tb, from, to *Doc) []byte {
 	t.Helper()
 	b, err := from.SinceSummary(to.Summary())
 	if err != nil {

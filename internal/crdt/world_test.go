@@ -9,6 +9,15 @@ import (
 	"earshot/internal/text"
 )
 
+// tb is what a test and a property of rapid have in common.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+	Failed() bool
+}
+
 // chooser makes the choices of a random history: from a seed, or from the bytes of a fuzzer.
 type chooser interface{ IntN(n int) int }
 
@@ -32,7 +41,7 @@ func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 2026)) }
 
 // world is several authors of one document, each with what it has seen, in one Doc and in the oracle.
 type world struct {
-	t       testing.TB
+	t       tb
 	pick    chooser
 	doc     *Doc
 	oracle  *oracle
@@ -48,7 +57,7 @@ type author struct {
 
 var alphabet = []rune("abcdefgh \n\r\x00äß€漢🦄👩\u200d\u0301\ufeff")
 
-func newWorld(t testing.TB, pick chooser, authors int) *world {
+func newWorld(t tb, pick chooser, authors int) *world {
 	base := randomText(pick, pick.IntN(12))
 	w := &world{t: t, pick: pick, doc: New(base), oracle: newOracle(base), seen: []Frontier{nil}}
 	w.crowd(w.doc)
@@ -274,48 +283,54 @@ func TestLongHistory(t *testing.T) {
 func TestDiff(t *testing.T) {
 	eachWorld(t, 600, 60, func(t *testing.T, w *world) {
 		for range 12 {
-			from, to := w.version(), w.version()
-			if w.pick.IntN(4) == 0 {
-				w.doc.tracker = nil
-			}
-			got, want := w.doc.Diff(from, to), w.oracle.diff(w.ints(from), w.ints(to))
-			if !slices.Equal(got, want) {
-				t.Errorf("diff %v → %v: got %+v, want %+v", from, to, got, want)
-			}
-			r := w.doc.TextAt(from)
-			if got, want := r.String(), w.oracle.textAt(w.ints(from)); got != want {
-				t.Errorf("text at %v: got %q, want %q", from, got, want)
-			}
-			r.Apply(got)
-			if got, want := r.String(), w.oracle.textAt(w.ints(to)); got != want {
-				t.Errorf("diff %v → %v: got text %q, want %q", from, to, got, want)
-			}
-			w.doc.checkTracker(t)
+			w.checkDiff(w.version(), w.version())
 		}
 	})
 }
 
+func (w *world) checkDiff(from, to Frontier) {
+	w.t.Helper()
+	if w.pick.IntN(4) == 0 {
+		w.doc.tracker = nil
+	}
+	got, want := w.doc.Diff(from, to), w.oracle.diff(w.ints(from), w.ints(to))
+	if !slices.Equal(got, want) {
+		w.t.Errorf("diff %v → %v: got %+v, want %+v", from, to, got, want)
+	}
+	r := w.doc.TextAt(from)
+	if got, want := r.String(), w.oracle.textAt(w.ints(from)); got != want {
+		w.t.Errorf("text at %v: got %q, want %q", from, got, want)
+	}
+	r.Apply(got)
+	if got, want := r.String(), w.oracle.textAt(w.ints(to)); got != want {
+		w.t.Errorf("diff %v → %v: got text %q, want %q", from, to, got, want)
+	}
+	w.doc.checkTracker(w.t)
+}
+
 // TestFirstStep: the steps are at most one edit each, take something along each time and lead to the end.
 func TestFirstStep(t *testing.T) {
-	eachWorld(t, 300, 40, func(t *testing.T, w *world) {
-		from, to := w.version(), w.version()
-		end := w.doc.Union(from, to)
-		r := w.doc.TextAt(from)
-		for at := from; !at.Equal(end); {
-			mid, p := w.doc.FirstStep(at, to)
-			if len(p) > 1 || len(p) == 0 && !mid.Equal(end) {
-				t.Fatalf("step %v → %v: got %+v up to %v", at, to, p, mid)
-			}
-			if !w.doc.Contains(mid, at) || mid.Equal(at) {
-				t.Fatalf("step %v → %v leads to %v", at, to, mid)
-			}
-			r.Apply(p)
-			if got, want := r.String(), w.oracle.textAt(w.ints(mid)); got != want {
-				t.Fatalf("step %v → %v: got text %q, want %q", at, mid, got, want)
-			}
-			at = mid
+	eachWorld(t, 300, 40, func(t *testing.T, w *world) { w.checkSteps(w.version(), w.version()) })
+}
+
+func (w *world) checkSteps(from, to Frontier) {
+	w.t.Helper()
+	end := w.doc.Union(from, to)
+	r := w.doc.TextAt(from)
+	for at := from; !at.Equal(end); {
+		mid, p := w.doc.FirstStep(at, to)
+		if len(p) > 1 || len(p) == 0 && !mid.Equal(end) {
+			w.t.Fatalf("step %v → %v: got %+v up to %v", at, to, p, mid)
 		}
-	})
+		if !w.doc.Contains(mid, at) || mid.Equal(at) {
+			w.t.Fatalf("step %v → %v leads to %v", at, to, mid)
+		}
+		r.Apply(p)
+		if got, want := r.String(), w.oracle.textAt(w.ints(mid)); got != want {
+			w.t.Fatalf("step %v → %v: got text %q, want %q", at, mid, got, want)
+		}
+		at = mid
+	}
 }
 
 // TestFirstStepIsLongest: a run of typing is one step, not many.
@@ -422,7 +437,7 @@ func TestSnapshot(t *testing.T) {
 }
 
 // sameDoc checks that two replicas hold the same events and show the same text.
-func sameDoc(t testing.TB, got, want *Doc) {
+func sameDoc(t tb, got, want *Doc) {
 	t.Helper()
 	if got, want := got.Text().String(), want.Text().String(); got != want {
 		t.Errorf("got text %q, want %q", got, want)
@@ -446,7 +461,7 @@ func sameDoc(t testing.TB, got, want *Doc) {
 }
 
 // checkTracker checks everything that the tracker and the marks promise about themselves.
-func (d *Doc) checkTracker(t testing.TB) {
+func (d *Doc) checkTracker(t tb) {
 	t.Helper()
 	for i, m := range d.marks {
 		if m.text == nil || i > 0 && m.upto <= d.marks[i-1].upto {
