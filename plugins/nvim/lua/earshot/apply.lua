@@ -326,6 +326,9 @@ function M.apply(params, encoding)
   if not attached.attached or not vim.api.nvim_buf_is_loaded(attached.buf) then
     return refuse('the buffer is being read anew')
   end
+  if buffers.previewing() then
+    return refuse('the editor shows a preview')
+  end
   attached:sync_shape()
   if document.textDocument.version ~= attached.version then
     return refuse('the buffer has changed')

@@ -32,6 +32,7 @@ local BIG_IDLE_MS = 5000
 ---@field version integer
 ---@field stamp? string of the last edit applied here; opaque
 ---@field attached boolean whether changes are being reported
+---@field opened boolean whether this connection was told didOpen
 ---@field dirty boolean whether the host's file lacks something of the text
 ---@field readonly boolean
 ---@field damaged boolean bytes that are no UTF-8 stand in the buffer and are about to be replaced
@@ -101,6 +102,13 @@ function M.text(buf)
     lines[#lines + 1] = ''
   end
   return table.concat(lines, '\n')
+end
+
+--- Whether the text may be the preview of a command being typed ('inccommand'): Neovim shows it in the buffer itself,
+--- tells nobody, and takes it back at the next key, together with whatever was changed meanwhile.
+---@return boolean
+function M.previewing()
+  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'c' and vim.o.inccommand ~= '' and vim.fn.getcmdtype() == ':'
 end
 
 local function position(line, character)
@@ -223,7 +231,7 @@ end
 
 --- Reports what changed without an event: 'endofline', or an undo that leaves no line at all.
 function Buffer:sync_shape()
-  if self.attached then
+  if self.attached and not M.previewing() then
     self:report(self:changes_after(0, 0, 0))
   end
 end
@@ -293,8 +301,25 @@ function Buffer:interrupted()
   end)
 end
 
+--- Puts the opening off until the command line is left.
+function Buffer:open_later()
+  self.attached = false
+  local generation = self.generation
+  vim.api.nvim_create_autocmd('CmdlineLeave', {
+    once = true,
+    callback = vim.schedule_wrap(function()
+      if self.generation == generation and vim.api.nvim_buf_is_loaded(self.buf) then
+        self:open()
+      end
+    end),
+  })
+end
+
 --- Tells the daemon the whole text and begins to report from there.
 function Buffer:open()
+  if M.previewing() then
+    return self:open_later()
+  end
   self.lines, self.eol, self.empty = shape(self.buf)
   self.version = next_version()
   self.damaged = false
@@ -309,6 +334,7 @@ function Buffer:open()
     },
     earshot = self.stamp and { stamp = self.stamp } or nil,
   })
+  self.opened = true
   self:listen()
   if sound ~= text then
     self:mend(0, self.lines)
@@ -316,15 +342,23 @@ function Buffer:open()
   self:rest()
 end
 
---- Opens the document again on a new connection.
+function Buffer:close()
+  if self.opened then
+    self.opened = false
+    self.wire.notify('textDocument/didClose', { textDocument = { uri = self.uri } })
+  end
+end
+
+--- Opens the document again, on a new connection or after it was closed.
 function Buffer:reopen()
   self.generation = self.generation + 1
+  self.opened = false
   self:open()
 end
 
 --- Closes and opens the document again: the daemon goes on from the stamp and takes what differs as an edit made here.
 function Buffer:rebind()
-  self.wire.notify('textDocument/didClose', { textDocument = { uri = self.uri } })
+  self:close()
   self:reopen()
 end
 
@@ -347,6 +381,9 @@ end
 function Buffer:verify()
   if not self.attached or self.damaged or not self.wire.up() or not vim.api.nvim_buf_is_loaded(self.buf) then
     return
+  end
+  if M.previewing() then
+    return self:rest()
   end
   local text = M.text(self.buf)
   if text:find('\0', 1, true) then
@@ -385,7 +422,7 @@ function Buffer:detach()
     M.attached[self.buf] = nil
   end
   self.attached = false
-  self.wire.notify('textDocument/didClose', { textDocument = { uri = self.uri } })
+  self:close()
   if not self.guest and vim.api.nvim_buf_is_valid(self.buf) then
     vim.bo[self.buf].fixendofline = self.fixendofline
     vim.api.nvim_buf_call(self.buf, function()
@@ -428,6 +465,7 @@ function M.attach(buf, uri, wire, options)
     guest = options.guest,
     generation = 0,
     attached = false,
+    opened = false,
     dirty = false,
     readonly = false,
     damaged = false,
