@@ -47,10 +47,7 @@ const keystroke = `{"textDocument":{"uri":"file:///home/ada/src/earshot/internal
 	`"contentChanges":[{"range":{"start":{"line":123,"character":17},"end":{"line":123,"character":17}},"text":"x"}]}`
 
 // echo sends each change back as an edit.
-type echo struct {
-	recorder
-	calls uint64
-}
+type echo struct{ calls uint64 }
 
 func (e *echo) Opened(*Conn)                               {}
 func (e *echo) Closed(*Conn, error)                        {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 
@@ -22,14 +23,17 @@ func TestCallCancelled(t *testing.T) {
 			cancel()
 		case *protocol.CancelParams:
 			ids = append(ids, protocol.RequestID(p.ID))
-			c.ReplyError(ids[0], &protocol.Error{Code: protocol.CodeRequestCancelled, Message: "given up"})
 		case *protocol.ListSessionsParams:
+			c.ReplyError(ids[0], &protocol.Error{Code: protocol.CodeRequestCancelled, Message: "given up"})
 			c.Reply(id, protocol.ListSessionsResult{})
 		}
 	}
 	client := Connect(t.Context(), dial(t, serve(t, r)), nil)
 	if err := client.Call(ctx, "session/join", nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
+	}
+	if client.take(1) != nil {
+		t.Error("the call is kept, though nobody waits for it")
 	}
 	if err := client.Call(t.Context(), "session/list", nil, nil); err != nil {
 		t.Error(err) // the late answer was nobody's
@@ -68,13 +72,13 @@ func TestCloseFlushes(t *testing.T) {
 			t.Fatal(err)
 		}
 		client.Close()
-		r.want(t, "opened "+string(appendInt(i+1)), "call exit", "closed <nil>")
+		select {
+		case <-client.link.out.done:
+		default:
+			t.Error("Close returned before all was written")
+		}
+		r.want(t, fmt.Sprint("opened ", i+1), "call exit", "closed <nil>")
 	}
-}
-
-func appendInt(i int) []byte {
-	b, _ := json.Marshal(i)
-	return b
 }
 
 // TestRefusals: a client without a handler, and one that is asked what it does not know.

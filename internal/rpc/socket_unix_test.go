@@ -211,6 +211,24 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// TestLockHeld: a daemon that has won and does not answer yet has won all the same.
+func TestLockHeld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "d.sock")
+	lock, err := takeLock(path + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); !errors.Is(err, ErrRunning) {
+		t.Errorf("got %v, want ErrRunning", err)
+	}
+	lock.Close()
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatalf("after its end: %v", err)
+	}
+	l.Close()
+}
+
 // TestLockDeleted: a daemon whose lock file is gone still has its socket.
 func TestLockDeleted(t *testing.T) {
 	path := serve(t, newRecorder())
