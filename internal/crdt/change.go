@@ -36,7 +36,11 @@ func (d *Doc) begin() *change {
 func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) error {
 	d := c.d
 	n, size := measure(ops)
-	if err := c.fits(len(ops), len(parents), n, size); err != nil {
+	edges := len(parents)
+	if edges == 1 && parents[0]+1 == d.log.graph.size() {
+		edges = 0
+	}
+	if err := c.fits(len(ops), edges, n, size); err != nil {
 		return err
 	}
 	d.dropMarks(parents.last())
@@ -76,13 +80,13 @@ func measure(ops []op) (events, bytes int) {
 }
 
 // fits checks the limits of the log. A block may begin a run of its author's beside the runs of its ops.
-func (c *change) fits(ops, parents, events, bytes int) error {
+func (c *change) fits(ops, edges, events, bytes int) error {
 	l, max := &c.d.log, c.d.limits
 	switch {
 	case int(l.graph.size())+events > max.events,
 		len(l.content)+bytes > max.content,
 		len(l.ops)+len(l.names.runs)+ops+1 > max.runs,
-		len(l.graph.parents)+parents > max.edges,
+		len(l.graph.parents)+edges > max.edges,
 		len(l.names.agents) > max.agents:
 		return ErrTooLarge
 	}
