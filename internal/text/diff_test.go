@@ -134,6 +134,11 @@ func TestDiffOfLongCommonEnds(t *testing.T) {
 	if got, want := checkDiff(t, end+"é"+end, end+"ĩ"+end), (Patch{{runeCount(end), 1, "ĩ"}}); !slices.Equal(got, want) {
 		t.Errorf("Diff = %.300v, want %v", got, want)
 	}
+	for n := sameBlock - 2; n < sameBlock+2; n++ {
+		a := strings.Repeat("x", 2*sameBlock+1)
+		checkDiff(t, a, a[:n]+"y"+a[n+1:])
+		checkDiff(t, a, a[:len(a)-n-1]+"y"+a[len(a)-n:])
+	}
 }
 
 func patchSize(p Patch) int {

@@ -38,11 +38,11 @@ func randomEdit(rnd *rand.Rand, r *Rope, m model) model {
 	case 2:
 		del, ins = min(rnd.IntN(3000), len(m)-pos), randomText(rnd, rnd.IntN(30))
 	case 3, 4, 5:
-		keys := rnd.IntN(300)
-		for i := range keys {
-			r.Insert(pos+i, "é")
+		typed := []rune(strings.Repeat("aé😀b€\n", rnd.IntN(50)))
+		for i, c := range typed {
+			r.Insert(pos+i, string(c))
 		}
-		return m.replace(pos, 0, strings.Repeat("é", keys))
+		return m.replace(pos, 0, string(typed))
 	case 6, 7:
 		keys := rnd.IntN(min(300, pos) + 1)
 		for i := range keys {
