@@ -151,7 +151,7 @@ t.test('the preview of a command is nobody\'s text', function()
     return lua('return fake.documents[uri] ~= nil')
   end, 'didOpen')
   t.equal(lua('return fake.documents[uri].text'), before)
-  input('ix<Esc>')
+  input('gg0ix<Esc>')
   t.wait(function()
     return lua('return fake.documents[uri].text') == 'x' .. before
   end, 'a report')
