@@ -37,6 +37,7 @@ func (p *program) events(ctx context.Context) error {
 	if err := c.Call(ctx, "events/subscribe", &protocol.SubscribeParams{}, nil); err != nil {
 		return err
 	}
+	fmt.Fprintln(p.err, "Following what happens; Ctrl-C ends it.") // and a script may begin
 	for {
 		select {
 		case m := <-c.inbox:

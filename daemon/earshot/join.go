@@ -67,16 +67,12 @@ func (p *program) join(ctx context.Context, args []string, o *joinOptions) error
 			return err
 		}
 	}
-	terminal := p.terminal()
 	c, err := p.connectOrStart(ctx, kind{follows: true}, ownPlace)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	f := p.follow(c, p.out)
-	if terminal != nil && len(args) > 0 { // who was asked for the code is not read any further
-		f.reads(terminal)
-	}
 	if err := f.join(request); err != nil {
 		return err
 	}

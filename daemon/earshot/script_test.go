@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,16 +28,21 @@ import (
 //
 //	code N ARG…                 runs a program and compares its exit code
 //	start NAME ARG…             runs earshot ARG… beside the script; its output is collected
+//	terminal NAME ARG…          the same at a terminal of its own (Linux)
 //	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
 //	type NAME LINE              writes a line to its standard input
+//	close NAME                  closes its standard input
 //	interrupt NAME              sends it SIGINT
+//	converge FILE PROGRAM ARG…  runs a program again and again until its output is FILE's text
+//	frames FILE JSON…           writes messages as they stand on the socket
 //	finish NAME CODE            closes its input, waits for its end, compares the exit code; leaves NAME.out and NAME.err
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "start": start, "expect": expect, "type": typeLine, "interrupt": interrupt, "finish": finish,
+			"code": code, "start": start, "terminal": terminal, "expect": expect, "type": typeLine, "interrupt": interrupt, "finish": finish, "close": closeInput,
+			"converge": converge, "frames": frames,
 		},
 	})
 }
@@ -155,25 +162,58 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME ARG…")
 	}
+	r := prepare(ts, args)
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	var err error
+	r.in, err = r.cmd.StdinPipe()
+	ts.Check(err)
+	r.begin(ts, args[0], func() {})
+}
+
+func terminal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: terminal NAME ARG…")
+	}
+	r := prepare(ts, args)
+	person, slave, err := openTerminal()
+	ts.Check(err)
+	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = slave, slave, slave
+	r.in = person
+	copied := make(chan struct{})
+	// Ends when no program has the terminal any more, which is an error to the person's end.
+	go func() {
+		_, _ = io.Copy(r.out, person)
+		close(copied)
+	}()
+	r.begin(ts, args[0], func() {
+		_ = slave.Close() // only the program may hold it now
+		<-copied
+	})
+}
+
+func prepare(ts *testscript.TestScript, args []string) *running {
 	self, err := exec.LookPath("earshot") // testscript.Main puts it in front of PATH
 	ts.Check(err)
 	r := &running{cmd: exec.Command(self, args[1:]...), out: newOutput(), err: newOutput(), ended: make(chan struct{})}
 	r.cmd.Dir = ts.MkAbs(".")
 	r.cmd.Env = environment(ts)
-	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
-	r.in, err = r.cmd.StdinPipe()
-	ts.Check(err)
+	return r
+}
+
+// begin starts the program; after waits for what it has written when it has ended.
+func (r *running) begin(ts *testscript.TestScript, name string, after func()) {
 	ts.Check(r.cmd.Start())
 	// Ends with the program, which the script's end kills.
 	go func() {
 		defer close(r.ended)
 		err := r.cmd.Wait()
+		after()
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			r.code = exit.ExitCode()
 		}
 	}()
-	programs(ts)[args[0]] = r
+	programs(ts)[name] = r
 }
 
 // environment is the script's: testscript hands it out by name alone.
@@ -241,6 +281,40 @@ func typeLine(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err := io.WriteString(named(ts, args[0]).in, args[1]+"\n")
 	ts.Check(err)
+}
+
+func closeInput(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: close NAME")
+	}
+	ts.Check(named(ts, args[0]).in.Close())
+}
+
+func converge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: converge FILE PROGRAM ARG…")
+	}
+	want, got := ts.ReadFile(args[0]), ""
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if err := ts.Exec(args[1], args[2:]...); err != nil {
+			continue
+		}
+		if got = ts.ReadFile("stdout"); got == want {
+			return
+		}
+	}
+	ts.Fatalf("%s: got %q, want %q", args[1:], got, want)
+}
+
+func frames(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: frames FILE JSON…")
+	}
+	var b strings.Builder
+	for _, message := range args[1:] {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(message), message)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }
 
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {

@@ -81,7 +81,7 @@ func (p *program) share(ctx context.Context, args []string, o *shareOptions) err
 			return err
 		}
 	}
-	terminal := p.terminal()
+	terminal := p.terminal(scratch)
 	c, err := p.connectOrStart(ctx, kind{follows: true, admits: terminal != nil}, ownPlace)
 	if err != nil {
 		return err
@@ -225,14 +225,20 @@ func (r *shareRequest) add(arg string, of int) error {
 	return nil
 }
 
-// terminal is where a person can be asked: the one that standard input is, or, where that is a text to share, the one
-// behind it. Nil if there is none.
-func (p *program) terminal() *os.File {
-	if !isTerminal(p.err) {
+// terminal is where a person can be asked: the one that standard input is or, where that is the text to share, the one
+// behind it. Nil if there is none: whoever redirects standard error, or the input for nothing, is a script.
+func (p *program) terminal(scratch bool) *os.File {
+	switch {
+	case !isTerminal(p.err):
+		return nil
+	case isTerminal(p.in):
+		return p.in
+	case !scratch:
 		return nil
 	}
-	if isTerminal(p.in) {
-		return p.in
+	terminal, err := os.Open(terminalDevice)
+	if err != nil {
+		return nil
 	}
-	return nil
+	return terminal
 }

@@ -32,3 +32,6 @@ func report(err error) {
 
 // keepReport keeps the pipe from programs that the daemon runs.
 func keepReport() { unix.CloseOnExec(reportFD) }
+
+// terminalDevice is the terminal of this process, wherever its standard input leads.
+const terminalDevice = "/dev/tty"

@@ -17,3 +17,6 @@ func detach(cmd *exec.Cmd, _ *os.File) {
 func report(error) {}
 
 func keepReport() {}
+
+// terminalDevice is the terminal of this process, wherever its standard input leads.
+const terminalDevice = "CONIN$"

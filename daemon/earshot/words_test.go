@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"earshot/daemon/settings"
+	"earshot/protocol"
+)
+
+func TestHappeningText(t *testing.T) {
+	ben := &protocol.Member{ID: "aaaaaaaaaa", Name: "Ben\x1b[2J", Role: protocol.RoleEditor}
+	check := func(h protocol.Happening, want string) {
+		t.Helper()
+		if got := happeningText(&h); got != want {
+			t.Errorf("%+v: got %q, want %q", h, got, want)
+		}
+	}
+	check(protocol.Happening{Event: "waiting", Member: ben, Check: "123456"},
+		"Ben\ufffd[2J (name not verified) asks to come in as editor, check 123456")
+	check(protocol.Happening{Event: "joined", Member: ben}, "Ben\ufffd[2J came in as editor")
+	check(protocol.Happening{Event: "left", Member: ben, Reason: "was removed"}, "Ben\ufffd[2J left: was removed")
+	check(protocol.Happening{Event: "changed", Member: ben, URI: "earshot://k2j8d0s9aa/a%20b.md"}, "Ben\ufffd[2J changed a b.md")
+	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "somebody changed /tmp/x")
+	check(protocol.Happening{Event: "saved", URI: "earshot://k2j8d0s9aa/a%1b%5b2J"}, "earshot://k2j8d0s9aa/a%1b%5b2J was saved")
+	check(protocol.Happening{Event: "code"}, "the code is void")
+	check(protocol.Happening{Event: "code", Message: "three wrong guesses"}, "the code is void: three wrong guesses")
+	check(protocol.Happening{Event: "ended", Reason: "the host ended it"}, "the session has ended: the host ended it")
+	check(protocol.Happening{Event: "tea", Member: ben, Message: "is\nready"}, "tea Ben\ufffd[2J: is ready")
+}
+
+func TestClock(t *testing.T) {
+	if got := clock("nonsense"); got != "--:--:--" {
+		t.Errorf("got %q", got)
+	}
+	if got := clock("2026-11-22T13:05:09.123Z"); len(got) != 8 || !strings.HasSuffix(got, ":09") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	check := func(line string, want protocol.AdmitAnswer, ok bool) {
+		t.Helper()
+		got, gotOK := admission(line)
+		if got != want || gotOK != ok {
+			t.Errorf("%q: got %+v, %v, want %+v, %v", line, got, gotOK, want, ok)
+		}
+	}
+	check("y", protocol.AdmitAnswer{Admit: true}, true)
+	check("Yes", protocol.AdmitAnswer{Admit: true}, true)
+	check("v", protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true)
+	check("viewer", protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true)
+	check("", protocol.AdmitAnswer{}, true)
+	check("n", protocol.AdmitAnswer{}, true)
+	check("yy", protocol.AdmitAnswer{}, false)
+	check("sure", protocol.AdmitAnswer{}, false)
+}
+
+func TestShownURIs(t *testing.T) {
+	check := func(want string, uris ...string) {
+		t.Helper()
+		if got := shownURIs(uris); got != want {
+			t.Errorf("%v: got %q, want %q", uris, got, want)
+		}
+	}
+	check("a", "earshot://k2j8d0s9aa/a")
+	check("/x/a, untitled:b", "file:///x/a", "untitled:b")
+	check("a, b, c, d, e, and 2 more", "a", "b", "c", "d", "e", "f", "g")
+}
+
+func TestProgressText(t *testing.T) {
+	check := func(v protocol.WorkDoneProgress, want string) {
+		t.Helper()
+		if got := progressText(&v); got != want {
+			t.Errorf("%+v: got %q, want %q", v, got, want)
+		}
+	}
+	check(protocol.WorkDoneProgress{Stage: protocol.StageMatchmaker}, "looking for the host")
+	check(protocol.WorkDoneProgress{Stage: protocol.StageAdmission, Check: "123456"},
+		"waiting for the host to let you in; check 123456, the host must see the same")
+	check(protocol.WorkDoneProgress{Stage: protocol.StageRelay, Message: "by\trelay"}, "by relay")
+}
+
+// TestEmptyServersAreSent: with none, not even the daemon's own servers may be used, so the empty list has to travel.
+func TestEmptyServersAreSent(t *testing.T) {
+	none, err := settings.ParseICE("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range []any{&shareRequest{IceServers: none.Request()}, &joinRequest{IceServers: none.Request()}} {
+		sent, err := json.Marshal(request)
+		if err != nil || !strings.Contains(string(sent), `"iceServers":[]`) {
+			t.Errorf("got %s, %v", sent, err)
+		}
+	}
+	sent, err := json.Marshal(&shareRequest{IceServers: settings.Default().ICE.Request(), ShareParams: protocol.ShareParams{Server: "ws://h"}})
+	if want := `"iceServers":[{"urls":["matchmaker"]}]`; err != nil || !strings.Contains(string(sent), want) || !strings.Contains(string(sent), `"server":"ws://h"`) {
+		t.Errorf("got %s, %v, want it to hold %s", sent, err, want)
+	}
+}
+
+func TestReach(t *testing.T) {
+	check := func(server, listen, want string) {
+		t.Helper()
+		got := reach(&shareRequest{ShareParams: protocol.ShareParams{Server: server, Listen: listen}})
+		if !strings.Contains(got, want) {
+			t.Errorf("%q, %q: got %q, want it to hold %q", server, listen, got, want)
+		}
+	}
+	check("", "", "People on this network can join; for others set a server")
+	check("wss://meet.example", "", "wss://meet.example")
+	check("", "127.0.0.1:4444", "127.0.0.1:4444")
+}
+
+func TestOnThisNetwork(t *testing.T) {
+	check := func(server string, want bool) {
+		t.Helper()
+		if got := onThisNetwork(t.Context(), server); got != want {
+			t.Errorf("%s: got %v, want %v", server, got, want)
+		}
+	}
+	check("ws://127.0.0.1:47300", true)
+	check("ws://[::1]:47300", true)
+	check("ws://192.168.1.5:47300", true)
+	check("ws://100.64.3.4", true)
+	check("ws://[fd00::1]", true)
+	check("wss://203.0.113.7", false)
+	check("wss://[2001:db8::1]", false)
+	check("wss://8.8.8.8:443/p", false)
+	check("wss://no-such-host.invalid", false)
+	check("::", false)
+}
+
+func TestScheme(t *testing.T) {
+	check := func(typed string, want bool) {
+		t.Helper()
+		if got := hasScheme.MatchString(typed); got != want {
+			t.Errorf("%q: got %v, want %v", typed, got, want)
+		}
+	}
+	check("earshot://k2j8d0s9aa/x", true)
+	check("file:///x", true)
+	check("untitled:Untitled-1", true)
+	check(`C:\notes.md`, false)
+	check("notes.md", false)
+	check("a/b:c", false)
+}
