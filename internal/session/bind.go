@@ -12,8 +12,8 @@ import (
 // Nothing is ever deleted by a guess.
 func (e *Engine) attach(c *client, d *document, p *private) {
 	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, agent: e.agent(), version: p.item.Version}
-	m.end = text.DetectLineEnd(p.item.Text)
-	if m.end == text.LF && !hasLineEnd(p.item.Text) && !c.exact {
+	m.end, m.endSet = text.DetectLineEnd(p.item.Text), hasLineEnd(p.item.Text)
+	if !m.endSet && !c.exact {
 		m.end = d.eol
 	}
 	if old := c.mirror(p.uri); old != nil {

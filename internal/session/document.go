@@ -56,7 +56,10 @@ type document struct {
 	sent   uint64        // whole Events messages since the last Resync
 	acked  uint64        // and how many of them the host has taken
 	behind crdt.Frontier // what the host surely had when sent was last zero
-	loaded []byte        // chunks of a snapshot under way
+	asked  uint32        // the request for a snapshot that is under way, 0 if none
+	answer *wire.Opened  // to it
+	loaded []byte        // the chunks that came
+	whole  bool          // all of them
 	void   bool          // the host said Reset; a new snapshot is on its way
 }
 

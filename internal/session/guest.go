@@ -267,7 +267,6 @@ func (e *Engine) entered(r *remote) {
 func (e *Engine) backAgain(s *session) {
 	e.tellHappening(protocol.Happening{Event: "returned", Session: s.id})
 	for _, d := range slices.Clone(s.docs) {
-		d.loaded = nil
 		switch {
 		case d.ready && !d.void && d.num != 0:
 			e.frame(s.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
@@ -358,7 +357,7 @@ func (e *Engine) hostLost(s *session) {
 	}
 	for _, d := range s.docs {
 		if d.synced {
-			d.synced, d.behind, d.loaded = false, nil, nil
+			d.synced, d.behind = false, nil
 			if d.sent == d.acked && d.ready {
 				d.behind = slices.Clone(d.text.Head())
 			}
@@ -368,7 +367,7 @@ func (e *Engine) hostLost(s *session) {
 	if s.brokenAt.IsZero() {
 		s.brokenAt = e.now
 	}
-	s.rejoinAt = e.now.Add(rejoinFirst)
+	s.rejoin, s.rejoinAt = 0, e.now.Add(rejoinFirst)
 	e.tellHappening(protocol.Happening{Event: "reconnecting", Session: s.id})
 	e.changed(s)
 }
@@ -446,7 +445,11 @@ func (e *Engine) fetch(d *document) {
 		e.fetchFailed(d, lostLink())
 		return
 	}
-	e.request(s, func(op uint32) wire.Frame { return &wire.Open{Op: op, Path: d.path.String()} }, func(f wire.Frame) {
+	d.answer, d.loaded, d.whole = nil, nil, false
+	e.request(s, func(op uint32) wire.Frame {
+		d.asked = op
+		return &wire.Open{Op: op, Path: d.path.String()}
+	}, func(f wire.Frame) {
 		got, ok := f.(*wire.Opened)
 		switch {
 		case !slices.Contains(s.docs, d):
@@ -483,9 +486,8 @@ func (e *Engine) opened(d *document, got *wire.Opened) {
 		e.makeAlias(d, other)
 		return
 	}
-	d.num, d.instance = got.Doc, clean(got.Instance, 10)
-	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
-	d.loaded = make([]byte, 0, min(got.Size, 1<<20))
+	d.answer = got
+	e.complete(d)
 }
 
 // form takes over what a host says of a file, nothing else.
@@ -498,26 +500,36 @@ func form(f wire.Form) protocol.Form {
 }
 
 func (e *Engine) takeChunk(r *remote, f *wire.Chunk) {
-	d := r.session.doc(f.Doc)
-	if d == nil || d.loaded == nil {
+	i := slices.IndexFunc(r.session.docs, func(d *document) bool { return d.asked == f.Op && f.Op != 0 })
+	if i < 0 {
 		return
 	}
-	if len(d.loaded)+len(f.Data) > maxSnapshot {
+	d := r.session.docs[i]
+	if len(d.loaded)+len(f.Data) > maxSnapshot || d.whole {
 		e.misbehaved(r, "sent a document that is too large")
 		return
 	}
 	d.loaded = append(d.loaded, f.Data...)
-	if !f.Last {
+	d.whole = f.Last
+	e.complete(d)
+}
+
+// complete makes a document of the host's answer and all chunks, in whatever order they came.
+func (e *Engine) complete(d *document) {
+	if d.answer == nil || !d.whole {
 		return
 	}
-	doc, err := crdt.Load(d.loaded)
-	d.loaded = nil
+	got, b := d.answer, d.loaded
+	d.asked, d.answer, d.loaded, d.whole = 0, nil, nil, false
+	doc, err := crdt.Load(b)
 	if err != nil {
-		e.misbehaved(r, "sent a document that can't be read")
+		e.misbehaved(d.session.up, "sent a document that can't be read")
 		return
 	}
+	d.num, d.instance = got.Doc, clean(got.Instance, 10)
+	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
 	e.replace(d, doc)
-	e.frame(r, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+	e.frame(d.session.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
 	d.finish(nil)
 	e.touch(d)
 }

@@ -185,10 +185,10 @@ func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
 	st := d.state()
 	e.frame(r, Live, &wire.Opened{Op: op, Doc: d.num, Instance: d.instance, Path: d.path.String(), Size: len(b), State: &st})
 	for len(b) > wire.MaxPiece {
-		e.frame(r, Bulk, &wire.Chunk{Doc: d.num, Data: b[:wire.MaxPiece]})
+		e.frame(r, Bulk, &wire.Chunk{Op: op, Data: b[:wire.MaxPiece]})
 		b = b[wire.MaxPiece:]
 	}
-	e.frame(r, Bulk, &wire.Chunk{Doc: d.num, Last: true, Data: b})
+	e.frame(r, Bulk, &wire.Chunk{Op: op, Last: true, Data: b})
 }
 
 func (e *Engine) saveFor(r *remote, f *wire.Save) {

@@ -27,7 +27,8 @@ type mirror struct {
 	uri    string // as the editor wrote it
 	key    string // the same, canonical
 	agent  crdt.Agent
-	end    text.LineEnd // how the editor's text ends its lines
+	end    text.LineEnd // how the editor's text ends its lines,
+	endSet bool         // which is known: it has shown a line end
 
 	at      crdt.Frontier
 	skew    text.Patch // from the text at `at` to the buffer
@@ -96,6 +97,9 @@ func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEv
 
 // patchOf reads a reported change of a text; what stays the same at its ends is left out.
 func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChangeEvent) (text.Patch, error) {
+	if !m.endSet && hasLineEnd(c.Text) {
+		m.end, m.endSet = text.DetectLineEnd(c.Text), true
+	}
 	ins := m.end.ToLF(c.Text)
 	if c.Range == nil {
 		return text.Diff(buffer.String(), ins), nil
@@ -366,14 +370,20 @@ func (e *Engine) advance(m *mirror) {
 	}
 	d := m.doc
 	head := d.text.Head()
-	if m.settled(head) || (!m.retry.IsZero() && e.now.Before(m.retry)) {
+	if m.settled(head) {
+		m.retry = time.Time{}
 		return
 	}
+	if e.now.Before(m.retry) {
+		return
+	}
+	m.retry = time.Time{}
 	if !m.client.exact && m.version == 0 && !m.probed {
 		e.probe(m)
 		return
 	}
 	target, patch := e.lacks(m, head)
+	patch = patch.Trim(m.buffer) // by identity a character may be replaced by its like: nothing for the editor to do
 	if len(patch) == 0 && !m.astray {
 		m.at, m.skew = target, nil
 		if slices.Equal(target, head) {

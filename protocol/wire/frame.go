@@ -222,9 +222,9 @@ type Ack struct {
 	Count uint64
 }
 
-// Chunk is a piece of a snapshot, on the bulk channel.
+// Chunk is a piece of the snapshot that Open with this Op asked for, on the bulk channel: it may overtake Opened.
 type Chunk struct {
-	Doc  uint32
+	Op   uint32
 	Last bool
 	Data []byte
 }
@@ -254,7 +254,7 @@ func Encode(f Frame) []byte {
 	case *Events:
 		return encodePiece(kindEvents, f.Doc, f.More, f.Data)
 	case *Chunk:
-		return encodePiece(kindChunk, f.Doc, f.Last, f.Data)
+		return encodePiece(kindChunk, f.Op, f.Last, f.Data)
 	case *Ack:
 		b := binary.AppendUvarint([]byte{byte(kindAck)}, uint64(f.Doc))
 		return binary.AppendUvarint(b, f.Count)
@@ -266,9 +266,9 @@ func Encode(f Frame) []byte {
 	return append([]byte{byte(f.kind())}, body...)
 }
 
-func encodePiece(k frameKind, doc uint32, flag bool, data []byte) []byte {
+func encodePiece(k frameKind, number uint32, flag bool, data []byte) []byte {
 	b := make([]byte, 0, 8+len(data))
-	b = binary.AppendUvarint(append(b, byte(k)), uint64(doc)<<1|flagBit(flag))
+	b = binary.AppendUvarint(append(b, byte(k)), uint64(number)<<1|flagBit(flag))
 	return append(b, data...)
 }
 
@@ -344,7 +344,7 @@ func decodePiece(k frameKind, body []byte) (Frame, error) {
 		return nil, fmt.Errorf("piece: %w", errFrame)
 	}
 	if k == kindChunk {
-		return &Chunk{Doc: uint32(v >> 1), Last: v&1 == 1, Data: body[n:]}, nil
+		return &Chunk{Op: uint32(v >> 1), Last: v&1 == 1, Data: body[n:]}, nil
 	}
 	return &Events{Doc: uint32(v >> 1), More: v&1 == 1, Data: body[n:]}, nil
 }

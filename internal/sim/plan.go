@@ -1,0 +1,279 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"earshot/internal/fakeeditor"
+	"earshot/internal/session"
+	"earshot/protocol"
+)
+
+// Plan is one history: what people do, and when. The rest of the world follows from the seed.
+type Plan struct {
+	Seed    uint64
+	Start   string
+	Seats   []SeatPlan
+	Actions []Action
+	// Repeats: people type the very text that is in flight among them, so that markers are not unique.
+	Repeats bool
+}
+
+// SeatPlan is one editor: Node 0 is the host.
+type SeatPlan struct {
+	Node int
+	Kind fakeeditor.Kind
+}
+
+// Action is what one person does, AtMs after the beginning.
+type Action struct {
+	AtMs int
+	Seat int
+	Do   Deed
+	At   float64 // where in the text, 0 to 1
+	N    int
+	Text string
+}
+
+// Deed is what can be done.
+type Deed string
+
+// The deeds.
+const (
+	Type   Deed = "type"
+	Delete Deed = "delete"
+	Echo   Deed = "echo"  // types what was last asked of this editor
+	Crash  Deed = "crash" // the editor's connection is lost for N ms
+	Break  Deed = "break" // the link of the seat's daemon is lost
+	Save   Deed = "save"
+	Disk   Deed = "disk" // someone else writes the host's file
+	Close  Deed = "close"
+)
+
+// firstMarker begins the code points that are typed once each; they lie outside the BMP, so that UTF-16 counts two.
+const firstMarker = 0x20000
+
+// Result of a plan.
+type Result struct {
+	Steps int
+	Err   error
+	Log   []string
+}
+
+// Run lives through a plan and checks what must hold when everything has come to rest.
+func Run(p Plan) Result {
+	w := newWorld(p.Seed)
+	r := &run{w: w, plan: p, typed: map[rune]bool{}, deleted: map[rune]bool{}, marker: firstMarker}
+	r.setUp()
+	begin := w.now
+	for _, a := range p.Actions {
+		w.run(begin.Add(time.Duration(a.AtMs) * time.Millisecond))
+		if w.err != nil {
+			break
+		}
+		r.act(a)
+	}
+	r.rest()
+	return Result{Steps: w.Steps, Err: w.err, Log: w.log}
+}
+
+type run struct {
+	w       *World
+	plan    Plan
+	seats   []*seat
+	marker  rune
+	typed   map[rune]bool
+	deleted map[rune]bool
+	loose   bool // a stock editor was lost, so what it deleted may have come back
+}
+
+func (r *run) setUp() {
+	w := r.w
+	w.disk["a.txt"] = r.plan.Start
+	host := w.addNode("host")
+	share := host.addSeat(fakeeditor.Exact, "script")
+	share.connect()
+	share.request(&protocol.ShareParams{Folder: "file:///w", Admit: protocol.AdmitAuto, Guests: 16, Linger: true}, func(res any, err *protocol.Error) {
+		if err != nil {
+			w.failf("share: %v", err)
+			return
+		}
+		w.session = res.(protocol.SessionResult).Session.ID
+	})
+	w.run(w.now.Add(100 * time.Millisecond))
+	for _, sp := range r.plan.Seats {
+		for len(w.nodes) <= sp.Node {
+			r.addGuest()
+		}
+	}
+	for _, sp := range r.plan.Seats {
+		uri := "file:///w/a.txt"
+		if sp.Node > 0 {
+			uri = "earshot://" + w.session + "/a.txt"
+		}
+		s := w.nodes[sp.Node].addSeat(sp.Kind, uri)
+		r.seats = append(r.seats, s)
+		s.connect()
+		s.show()
+	}
+	w.run(w.now.Add(time.Second))
+}
+
+func (r *run) addGuest() {
+	w := r.w
+	n := w.addNode(fmt.Sprintf("guest%d", len(w.nodes)))
+	s := n.addSeat(fakeeditor.Exact, "script")
+	s.connect()
+	s.request(&protocol.JoinParams{Code: "CODE", Linger: true}, func(res any, err *protocol.Error) {
+		if err != nil {
+			w.failf("join: %v", err)
+		}
+	})
+	w.run(w.now.Add(300 * time.Millisecond))
+}
+
+// next gives n markers that were never typed before.
+func (r *run) next(n int) string {
+	var b strings.Builder
+	for range n {
+		b.WriteRune(r.marker)
+		r.typed[r.marker] = true
+		r.marker++
+	}
+	return b.String()
+}
+
+func (r *run) act(a Action) {
+	w := r.w
+	s := r.seats[a.Seat%len(r.seats)]
+	if s.ed == nil && (a.Do == Type || a.Do == Delete || a.Do == Echo) {
+		return
+	}
+	switch a.Do {
+	case Type:
+		ins := a.Text
+		if !r.plan.Repeats {
+			ins = r.next(a.N) + a.Text
+		}
+		if ins == "" {
+			return
+		}
+		r.typeAt(s, a.At, ins)
+	case Delete:
+		n := min(a.N, s.ed.Len())
+		pos := int(a.At * float64(s.ed.Len()-n+1))
+		pos = min(pos, s.ed.Len()-n)
+		if n == 0 {
+			return
+		}
+		for _, c := range s.ed.Slice(pos, pos+n) {
+			r.deleted[c] = true
+		}
+		w.note("%s/%v deletes %d at %d", s.n.name, s.kind, n, pos)
+		s.send(s.ed.Type(w.now, pos, n, ""))
+	case Echo:
+		r.typeAt(s, a.At, a.Text)
+	case Crash:
+		if !s.exact() {
+			r.loose = true
+		}
+		s.crash()
+		w.after(time.Duration(a.N)*time.Millisecond, func() {
+			if !s.up {
+				s.connect()
+				s.show()
+			}
+		})
+	case Break:
+		for _, l := range w.sortedLinks() {
+			if l.ends[1].n == s.n && !l.down {
+				w.note("the link of %s breaks", s.n.name)
+				w.breakLink(l)
+			}
+		}
+	case Save:
+		if s.ed != nil && s.up && s.opened {
+			s.request(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}}, func(any, *protocol.Error) {})
+		}
+	case Disk:
+		at := int(a.At * float64(len(w.disk["a.txt"])))
+		for at > 0 && at < len(w.disk["a.txt"]) && w.disk["a.txt"][at]&0xc0 == 0x80 {
+			at--
+		}
+		w.disk["a.txt"] = w.disk["a.txt"][:at] + "<disk>" + w.disk["a.txt"][at:]
+	}
+}
+
+func (r *run) typeAt(s *seat, at float64, ins string) {
+	pos := int(at * float64(s.ed.Len()+1))
+	pos = min(pos, s.ed.Len())
+	r.w.note("%s/%v types %q at %d of %d", s.n.name, s.kind, ins, pos, s.ed.Len())
+	s.send(s.ed.Type(r.w.now, pos, 0, ins))
+}
+
+func (w *World) sortedLinks() []*link {
+	var ids []int
+	for id := range w.links {
+		ids = append(ids, int(id))
+	}
+	slices.Sort(ids)
+	var all []*link
+	for _, id := range ids {
+		l := w.links[session.LinkID(id)]
+		if int(l.ends[0].id) == id {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// rest waits until nothing moves and checks what must hold then.
+func (r *run) rest() {
+	w := r.w
+	w.run(w.now.Add(40 * time.Second))
+	if w.err != nil {
+		return
+	}
+	for _, s := range r.seats {
+		if s.ed == nil {
+			w.failf("%s/%v never got the document", s.n.name, s.kind)
+			return
+		}
+	}
+	want := r.seats[0].ed.Text()
+	for _, s := range r.seats {
+		if got := s.ed.Text(); got != want {
+			w.failf("buffers differ at rest:\n %s/%v %q\n %s/%v %q", r.seats[0].n.name, r.seats[0].kind, want, s.n.name, s.kind, got)
+			return
+		}
+	}
+	if r.plan.Repeats {
+		return
+	}
+	count := map[rune]int{}
+	for _, c := range want {
+		count[c]++
+	}
+	for c := rune(firstMarker); c < r.marker; c++ {
+		switch n := count[c]; {
+		case n > 1:
+			w.failf("marker %U is there %d times", c, n)
+		case n == 0 && !r.deleted[c]:
+			w.failf("marker %U is lost", c)
+		case n == 1 && r.deleted[c] && !r.loose:
+			w.failf("marker %U is there though it was deleted", c)
+		}
+	}
+}
+
+// String gives the plan as JSON, for a test case.
+func (p Plan) String() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
