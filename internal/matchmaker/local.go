@@ -82,7 +82,11 @@ func ListenLocal() (listeners []net.Listener, port int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	for port := wire.FirstLocalPort; port <= wire.LastLocalPort; port++ {
+	return listenFirst(addresses, wire.FirstLocalPort, wire.LastLocalPort)
+}
+
+func listenFirst(addresses []netip.Addr, first, last int) (listeners []net.Listener, port int, err error) {
+	for port := first; port <= last; port++ {
 		listeners, free := listenAll(addresses, port)
 		if free && len(listeners) > 0 {
 			return listeners, port, nil
