@@ -59,7 +59,6 @@ end
 ---@param why string
 local function close_off(buf, why)
   vim.bo[buf].modifiable = false
-  vim.bo[buf].readonly = true
   ui.say(why, vim.log.levels.ERROR)
 end
 
@@ -77,7 +76,6 @@ function M.read(buf, session)
   if err or not result then
     return close_off(buf, err and err.message or 'the daemon sent no text')
   end
-  vim.bo[buf].readonly = false
   fill(buf, result.text)
   local _, path = M.split(uri)
   local filetype = vim.filetype.match({ buf = buf, filename = path })
@@ -93,7 +91,7 @@ end
 function M.write(buf, session)
   local attached = buffers.attached[buf]
   if not attached then
-    return ui.say('This session is over: :w FILE keeps a copy.', vim.log.levels.ERROR)
+    return ui.say('This text is not shared any more: :w FILE keeps a copy.', vim.log.levels.ERROR)
   end
   if vim.fn.line("'[") ~= 1 or vim.fn.line("']") ~= vim.fn.line('$') then
     return ui.say('A shared document is only saved whole: use :w without a range.', vim.log.levels.ERROR)
@@ -137,7 +135,6 @@ function M.ended(id, why)
       if vim.bo[buf].modified then
         kept = kept + 1
         vim.bo[buf].modifiable = false
-        vim.bo[buf].readonly = true
       else
         pcall(vim.api.nvim_buf_delete, buf, { force = true })
       end

@@ -1,0 +1,382 @@
+-- Sessions: the commands, the door, members, a lost connection.
+local t = _G.t
+local Fake = require('fake')
+local model = require('model')
+local fake = Fake.new():install()
+local buffers = require('earshot.buffer')
+local earshot = require('earshot')
+local presence = require('earshot.presence')
+local session = require('earshot.session')
+local ui = require('earshot.ui')
+
+local function session_is_there()
+  return next(session.sessions) ~= nil
+end
+
+--- Answers vim.ui.select by what the label has in it.
+local asked
+local function will_choose(part)
+  asked = nil
+  vim.ui.select = function(items, options, done)
+    asked = options.prompt
+    for _, item in ipairs(items) do
+      if part and options.format_item(item):find(part, 1, true) then
+        return done(item)
+      end
+    end
+    done(nil)
+  end
+end
+
+local function leave()
+  t.said = {}
+  if session_is_there() then
+    vim.cmd('Earshot leave')
+    t.wait(function()
+      return not session_is_there()
+    end, 'the end')
+  end
+  vim.cmd('silent! %bwipeout!')
+  fake.log, fake.files, fake.replies, fake.problems = {}, {}, {}, {}
+  t.said = {}
+end
+
+t.test('what was given to initialize', function()
+  vim.g.earshot_name = 'Grace'
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(session_is_there, 'the session')
+  local params = fake.initialized_with
+  t.equal(params.capabilities.general.positionEncodings, { 'utf-8', 'utf-16' })
+  t.equal(params.capabilities.experimental.earshot.exactVersions, true)
+  t.equal(params.initializationOptions.name, 'Grace')
+  t.truthy(params.initializationOptions.replica:match('^%x+$') and #params.initializationOptions.replica == 32)
+  t.truthy(t.heard('A4X9-K7Q2M1'), 'the code is shown')
+  t.equal(fake:sent('session/share')[1].params, { folder = vim.uri_from_fname(t.folder), name = 'Grace' })
+end)
+
+t.test('texts nobody saved are given before they are shared', function()
+  leave()
+  local path = t.write('unsaved.txt', 'disk\n')
+  local outside = t.write('../outside.txt', 'no\n')
+  vim.cmd('edit ' .. outside)
+  vim.cmd('edit ' .. path)
+  t.keys('ix<Esc>')
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(session_is_there, 'the session')
+  local methods = {}
+  for _, message in ipairs(fake.log) do
+    if message.method == 'textDocument/didOpen' or message.method == 'session/share' then
+      methods[#methods + 1] = message.method
+    end
+  end
+  t.equal(methods, { 'textDocument/didOpen', 'session/share' })
+  t.equal(vim.tbl_keys(fake.documents), { vim.uri_from_fname(path) })
+  t.equal(fake.documents[vim.uri_from_fname(path)].text, 'xdisk\n')
+  t.equal({ vim.bo.fixendofline, vim.bo.autoread }, { false, false })
+  vim.fn.delete(outside)
+  leave()
+  t.equal(vim.tbl_count(fake.documents), 0)
+end)
+
+t.test('options are given back at the end', function()
+  leave()
+  vim.cmd('edit ' .. t.write('options.txt', 'a\n'))
+  vim.cmd('Earshot share %')
+  t.wait(session_is_there, 'the session')
+  t.equal(vim.bo.fixendofline, false)
+  vim.cmd('Earshot leave')
+  t.wait(function()
+    return not session_is_there()
+  end, 'the end')
+  t.equal(vim.bo.fixendofline, true)
+  t.truthy(vim.bo.autoread ~= false)
+end)
+
+t.test('a text without a file is shared by -', function()
+  leave()
+  vim.cmd('enew')
+  t.keys('ihello<Esc>')
+  vim.cmd('Earshot share -')
+  t.wait(session_is_there, 'the session')
+  local uri = fake:sent('session/share')[1].params.documents[1]
+  t.truthy(uri:match('^untitled:'))
+  t.equal(fake.documents[uri].text, 'hello\n')
+  t.keys('A!<Esc>')
+  t.equal(fake.documents[uri].text, 'hello!\n')
+end)
+
+t.test('links lead to the same folder', function()
+  leave()
+  vim.fn.mkdir(t.folder .. '/real')
+  vim.uv.fs_symlink(t.folder .. '/real', t.folder .. '/link')
+  local path = t.write('real/f.txt', 'a\n')
+  vim.cmd('Earshot share ' .. t.folder .. '/link')
+  t.wait(session_is_there, 'the session')
+  vim.cmd('edit ' .. path)
+  t.wait(function()
+    return vim.tbl_count(fake.documents) == 1
+  end, 'didOpen')
+end)
+
+t.test('what is not UTF-8 is not shared, and said', function()
+  leave()
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(session_is_there, 'the session')
+  local path = t.write('bad.txt', 'a\255\254\200b\n')
+  vim.cmd('edit ++enc=utf-8 ++bad=keep ' .. path)
+  t.wait(function()
+    return t.heard('not UTF-8')
+  end, 'the message')
+  t.equal(vim.tbl_count(fake.documents), 0)
+end)
+
+t.test('files shared from a terminal are found by name', function()
+  leave()
+  local path = t.write('named file.txt', 'a\n')
+  vim.cmd('edit ' .. vim.fn.fnameescape(path))
+  fake.files = { { uri = 'earshot://abcdefghij/named%20file.txt', kind = 'file', size = 2, readonly = false } }
+  fake:notify('session/changed', { session = fake:session({ role = 'host', code = 'X' }) })
+  t.wait(function()
+    return fake.documents[vim.uri_from_fname(path)] ~= nil
+  end, 'didOpen')
+end)
+
+t.test('errors are told', function()
+  leave()
+  fake.replies['session/share'] = function()
+    return nil, { code = -32050, message = 'This folder is shared already.', data = { kind = 'alreadyShared' } }
+  end
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(function()
+    return t.heard('This folder is shared already.')
+  end, 'the message')
+  vim.cmd('Earshot share /no/such/folder')
+  t.truthy(t.heard('There is no file or folder'))
+  vim.cmd('Earshot dance')
+  t.truthy(t.heard('There is no :Earshot dance'))
+  vim.cmd('Earshot members')
+  t.truthy(t.heard('There is no session'))
+end)
+
+t.test('join waits, shows progress, and can be given up', function()
+  leave()
+  fake.replies['session/join'] = function()
+    return 'held'
+  end
+  vim.cmd('Earshot join a4x9-k7q2m1')
+  t.wait(function()
+    return fake.held and fake.held['session/join']
+  end, 'the request')
+  fake:notify('$/progress', {
+    token = fake:sent('session/join')[1].params.workDoneToken,
+    value = { kind = 'report', message = 'Waiting for the host.', stage = 'admission', check = '12 34' },
+  })
+  t.wait(function()
+    return t.heard('Waiting for the host. (check 12 34)')
+  end, 'progress')
+  vim.cmd('Earshot leave')
+  t.equal(fake:sent('$/cancelRequest')[1].params.id, fake.held['session/join'])
+  fake.replies = {}
+  vim.ui.input = function(_, done)
+    done(' A4X9 ')
+  end
+  vim.cmd('Earshot join')
+  t.wait(session_is_there, 'the session')
+  t.equal(fake:sent('session/join')[2].params.code, 'A4X9')
+  t.equal(earshot.statusline(), 'earshot 2')
+end)
+
+t.test('leaving with unsaved texts asks', function()
+  leave()
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(session_is_there, 'the session')
+  fake.replies['session/leave'] = function(params)
+    if not params.unsaved then
+      return nil, { code = -32050, message = 'unsaved', data = { kind = 'unsaved', uris = { 'a', 'b' } } }
+    end
+    return vim.empty_dict()
+  end
+  will_choose('Stay')
+  vim.cmd('Earshot leave')
+  t.wait(function()
+    return asked
+  end, 'the question')
+  t.truthy(asked:find('2 texts', 1, true) and session_is_there())
+  will_choose('Save them')
+  vim.cmd('Earshot leave')
+  t.wait(function()
+    return not session_is_there()
+  end, 'the end')
+  t.equal(fake:sent('session/leave')[3].params.unsaved, 'save')
+end)
+
+local function knock(name)
+  fake:send({
+    id = 'door-' .. name,
+    method = 'session/admit',
+    params = {
+      session = 'abcdefghij',
+      member = { id = 'gggggggggg', name = name, role = 'editor', color = '#ffffff', state = 'waiting' },
+      check = '12 34',
+    },
+  })
+  t.wait(function()
+    return t.heard('wants to join (check 12 34)')
+  end, 'the knock')
+end
+
+local function answer(name)
+  t.wait(function()
+    return fake.answers['door-' .. name]
+  end, 'the answer')
+  return fake.answers['door-' .. name].result
+end
+
+t.test('a guest is asked about when it is quiet, and let in', function()
+  leave()
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(session_is_there, 'the session')
+  will_choose('to look only')
+  knock('Eve\n\27[31m' .. ('x'):rep(50))
+  t.truthy(not t.heard('\27') and not t.heard(('x'):rep(40)), 'a name is cleaned')
+  t.equal(answer('Eve\n\27[31m' .. ('x'):rep(50)), { admit = true, role = 'viewer' })
+end)
+
+t.test('a dismissed question stays open for :Earshot admit and refuse', function()
+  t.said = {}
+  will_choose(nil)
+  knock('Bob')
+  t.wait(function()
+    return asked
+  end, 'the question')
+  t.equal(fake.answers['door-Bob'], nil)
+  t.equal(earshot.statusline(), 'earshot 2 ?1')
+  vim.cmd('Earshot refuse Bob')
+  t.equal(answer('Bob'), { admit = false })
+  vim.cmd('Earshot admit')
+  t.truthy(t.heard('Nobody waits'))
+end)
+
+t.test('a question answered elsewhere is taken back', function()
+  t.said = {}
+  knock('Carol')
+  fake:notify('$/cancelRequest', { id = 'door-Carol' })
+  t.wait(function()
+    return #ui.waiting() == 0
+  end, 'the withdrawal')
+  vim.cmd('Earshot admit Carol')
+  t.truthy(t.heard('Nobody waits'))
+  t.equal(fake.answers['door-Carol'], nil)
+end)
+
+t.test('members: a window, arrivals and departures', function()
+  t.said = {}
+  local one = vim.deepcopy(fake.sessions[1])
+  one.members[3] = { id = 'nnnnnnnnnn', name = 'Nick', color = 'bad', role = 'viewer', state = 'here' }
+  fake:notify('session/changed', { session = one })
+  t.wait(function()
+    return t.heard('Nick is here.')
+  end, 'the arrival')
+  local uri = 'earshot://abcdefghij/dir/x.go'
+  fake:notify('presence/changed', {
+    session = one.id,
+    cursors = {
+      {
+        member = 'aaaaaaaaaa',
+        client = 'c',
+        textDocument = { uri = uri },
+        selections = { { anchor = { line = 6, character = 0 }, active = { line = 6, character = 0 } } },
+      },
+    },
+  })
+  t.wait(function()
+    return presence.cursors[one.id]
+  end, 'presence')
+  vim.cmd('Earshot members')
+  local lines = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, true), '\n')
+  for _, part in ipairs({ 'A4X9-K7Q2M1', 'Ada', 'dir/x.go:7', '12 ms', 'Me (you)' }) do
+    t.truthy(lines:find(part, 1, true), part .. ' in ' .. lines)
+  end
+  t.keys('q')
+  one = vim.deepcopy(one)
+  one.members[3] = nil
+  fake:notify('session/changed', { session = one })
+  t.wait(function()
+    return t.heard('Nick has left.')
+  end, 'the departure')
+end)
+
+t.test('a lost connection: typing goes on, and is told with stamp and resume', function()
+  leave()
+  local path = t.write('lost.txt', 'a\n')
+  vim.cmd('edit ' .. path)
+  vim.cmd('Earshot share ' .. path)
+  t.wait(session_is_there, 'the session')
+  local uri = vim.uri_from_fname(path)
+  t.equal(fake:edit_now(uri, { model.edit('a\n', 0, 0, 'r') }).applied, true)
+  local stamp, replica = 's' .. fake.stamp, fake.initialized_with.initializationOptions.replica
+  local connections = fake.connections
+  fake.down = true
+  fake:drop()
+  t.wait(function()
+    return t.heard('connection to the daemon was lost')
+  end, 'the loss')
+  t.keys('Atyped<Esc>')
+  t.equal(earshot.statusline(), 'earshot 2…')
+  fake.down = false
+  t.wait(function()
+    return fake.connections > connections and fake.documents[uri]
+  end, 'the new connection', 10000)
+  t.equal(fake.connections, connections + 1)
+  t.equal(fake.documents[uri].text, 'ratyped\n')
+  t.equal(fake.documents[uri].opened_with, { stamp = stamp })
+  t.equal(fake.initialized_with.initializationOptions.replica, replica)
+  t.equal(fake.initialized_with.initializationOptions.resume, { 'resume-token' })
+  t.keys('Amore<Esc>')
+  t.equal(fake.documents[uri].text, 'ratypedmore\n')
+  t.equal(fake.problems, {})
+end)
+
+t.test('a daemon that knows the session no more ends it', function()
+  t.said = {}
+  fake.sessions = {}
+  fake:drop()
+  t.wait(function()
+    return t.heard('The session is over')
+  end, 'the end', 10000)
+  t.equal(vim.tbl_count(buffers.attached), 0)
+end)
+
+t.test('what stays too long in a queue is refused from a timer', function()
+  leave()
+  local path = t.write('slow.txt', 'a\n')
+  vim.cmd('edit ' .. path)
+  vim.cmd('Earshot share ' .. path)
+  t.wait(session_is_there, 'the session')
+  local uri = vim.uri_from_fname(path)
+  local id = fake:edit(uri, { model.edit('a\n', 0, 0, 'r') })
+  -- Only the fast callbacks run in this wait.
+  vim.wait(5000, function()
+    return fake.answers[id] ~= nil
+  end, 5, true)
+  t.equal(fake.answers[id].result.applied, false)
+  vim.wait(0)
+  t.equal(buffers.text(0), 'a\n', 'and is not applied later')
+end)
+
+t.test('completion', function()
+  t.equal(earshot.complete('', 'Earshot sh', 0), { 'share' })
+  t.truthy(vim.list_contains(earshot.complete('', 'Earshot ', 0), 'members'))
+  t.equal(earshot.complete('', 'Earshot follow A', 0), { 'Ada' })
+end)
+
+t.test('a difference found at rest is mended and told once', function()
+  local uri = vim.tbl_keys(fake.documents)[1]
+  t.said = {}
+  t.keys('Ax<Esc>')
+  fake.documents[uri].text = 'something else\n'
+  t.wait(function()
+    return fake.documents[uri] and fake.documents[uri].text == 'ax\n'
+  end, 'mending')
+  t.truthy(t.heard('was mended'))
+end)
