@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,6 +78,13 @@ func (n *network) cut() {
 		_ = c.Close()
 	}
 	n.conns = nil
+}
+
+// dialled is how often someone tried to connect.
+func (n *network) dialled() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dials
 }
 
 func (n *network) options() signal.Options { return signal.Options{NetDialContext: n.dial} }
