@@ -5,9 +5,11 @@ end
 vim.g.loaded_earshot = true
 
 if vim.fn.has('nvim-0.10') == 0 then
-  vim.api.nvim_create_user_command('Earshot', function()
-    vim.notify('Earshot needs Neovim 0.10 or newer: update Neovim, or use `earshot attach` with its LSP client.', 4)
-  end, { nargs = '*' })
+  -- In words that Neovim 0.5 knows as well.
+  vim.cmd([[
+    command! -nargs=* Earshot echohl ErrorMsg |
+      \ echo 'Earshot needs Neovim 0.10 or newer: update Neovim, then run :Earshot again.' | echohl None
+  ]])
   return
 end
 
