@@ -117,6 +117,9 @@ func TestKeystrokesBesideBulk(t *testing.T) {
 		}()
 		var worst time.Duration
 		for bulk, key := 0, 0; bulk < frames; key++ {
+			if _, held := guest.link.bulk.progress(); held > bulkHighWater+messageSize {
+				t.Fatalf("SCTP holds %d bytes of bulk, want at most %d", held, bulkHighWater+messageSize)
+			}
 			sent := time.Now()
 			if err := guest.link.Send(Live, numbered(key, 8)); err != nil {
 				t.Fatal(err)
