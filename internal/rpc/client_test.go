@@ -110,6 +110,9 @@ func TestUnmarshalable(t *testing.T) {
 	if err := client.Call(t.Context(), "session/list", make(chan int), nil); !errors.Is(err, errMarshal) {
 		t.Errorf("got %v, want errMarshal", err)
 	}
+	if err := client.Call(t.Context(), "session/list", json.RawMessage(`{"a":`), nil); !errors.Is(err, errMarshal) {
+		t.Errorf("got %v, want errMarshal", err)
+	}
 	var result json.RawMessage
 	if err := client.Call(t.Context(), "shutdown", nil, &result); err != nil || string(result) != "null" {
 		t.Errorf("got %s, %v, want null", result, err)

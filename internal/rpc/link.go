@@ -43,6 +43,7 @@ type link struct {
 
 	sending  sync.Mutex // held while a body goes through jsonrpc2 to the outbox
 	outgoing []byte
+	limit    int // of a body: MaxMessage, less in a test
 
 	mu    sync.Mutex
 	cause error // why it ended; the first one counts
@@ -65,7 +66,7 @@ func openLink(ctx context.Context, conn net.Conn, e end, log *zap.Logger) *link 
 	l := &link{
 		end: e, conn: conn, log: log, ctx: ctx,
 		in: newFrameReader(conn), out: newOutbox(conn),
-		ready: make(chan struct{}), done: make(chan struct{}),
+		ready: make(chan struct{}), done: make(chan struct{}), limit: MaxMessage,
 	}
 	go l.out.run()
 	l.rpc = jsonrpc2.NewConn(ctx, l, l, jsonrpc2.OnRecv(l.received), jsonrpc2.SetLogger(quiet{log}))
@@ -258,7 +259,7 @@ func (l *link) send(head []byte, name string, payload any, through func() error)
 		return fmt.Errorf("%w: %w", errMarshal, err)
 	}
 	b.WriteByte('}')
-	if b.Len() > MaxMessage {
+	if b.Len() > l.limit {
 		return errTooLarge
 	}
 	l.sending.Lock()
@@ -284,6 +285,9 @@ func marshalInto(b *bytes.Buffer, v any) error {
 	if raw, ok := v.(json.RawMessage); ok {
 		if len(raw) == 0 {
 			raw = json.RawMessage("null")
+		}
+		if !json.Valid(raw) {
+			return errors.New("not valid JSON")
 		}
 		b.Write(raw)
 		return nil

@@ -25,13 +25,13 @@ const acceptPause = 100 * time.Millisecond
 // their goroutines have done their work. It returns an error if l fails by itself.
 func Serve(ctx context.Context, l net.Listener, h Handler, log *zap.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // seen by Accept
-	defer stop()
-
 	s := &server{ctx: ctx, handler: h, log: log}
 	defer s.all.Wait()
 	defer cancel()
+	s.all.Go(func() { // ends with ctx, and Serve waits for it: the socket is free when Serve has returned
+		<-ctx.Done()
+		_ = l.Close() // Accept tells
+	})
 	for {
 		nc, err := l.Accept()
 		switch {

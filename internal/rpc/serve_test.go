@@ -283,11 +283,12 @@ func (heard) Closed(*Client, error) {}
 // TestSlowReader: an editor that stops reading is disconnected when the backlog is full, and the sender never waited.
 func TestSlowReader(t *testing.T) {
 	r := newRecorder()
-	const size = 1 << 20
 	r.call = func(c *Conn, _ protocol.RequestID, _ protocol.DaemonParams) {
-		large := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
-		for range MaxBacklog/size + 8 {
-			c.check("test", c.link.notify("test", large))
+		if err := c.link.out.put(make([]byte, MaxBacklog)); err != nil {
+			t.Error(err)
+		}
+		for range 3 {
+			c.Notify(&protocol.ShowMessageParams{Message: "one more"})
 		}
 	}
 	nc := dial(t, serve(t, r))
@@ -433,14 +434,16 @@ func TestLargeText(t *testing.T) {
 
 // TestTooLarge: an answer over the limit is an error; a message that can't be left out ends the connection.
 func TestTooLarge(t *testing.T) {
-	large := json.RawMessage(`"` + strings.Repeat("x", MaxMessage) + `"`)
+	const limit = 1 << 10
+	large := strings.Repeat("x", limit)
 	r := newRecorder()
-	r.call = func(c *Conn, id protocol.RequestID, p protocol.DaemonParams) {
+	r.call = func(c *Conn, id protocol.RequestID, _ protocol.DaemonParams) {
+		c.link.limit = limit
 		if id == "" {
-			c.Notify(&protocol.CancelParams{ID: large})
+			c.Notify(&protocol.ShowMessageParams{Message: large})
 			return
 		}
-		c.Reply(id, large)
+		c.Reply(id, protocol.TextDocumentContentResult{Text: large})
 	}
 	c := rawClient(t, serve(t, r))
 	c.send(`{"jsonrpc":"2.0","id":1,"method":"workspace/textDocumentContent"}`)
