@@ -10,9 +10,9 @@ import (
 	"earshot/protocol"
 )
 
-// BenchmarkHop is what this package costs a keystroke: an editor writes a didChange to a unix socket, the daemon takes
-// it and sends the applyEdit that the other editor reads. Compare with the floor, the same bytes over the same sockets
-// without any JSON.
+// BenchmarkHop is what this package costs a keystroke: an editor writes a didChange to a unix socket, the
+// daemon takes it and sends the applyEdit that the other editor reads. Compare with the floor, the same bytes
+// over the same sockets without any JSON.
 func BenchmarkHop(b *testing.B) {
 	b.Run("json", benchmarkHop)
 	b.Run("floor", benchmarkFloor)

@@ -17,8 +17,8 @@ import (
 // ErrClosed is what calls end with when the connection is gone before their answer.
 var ErrClosed = errors.New("the connection to the daemon is closed; is the daemon still running?")
 
-// EditorHandler is told what the daemon sends to a Client. All calls come from one goroutine in the order of the wire,
-// and so do the functions given to Client.Send.
+// EditorHandler is told what the daemon sends to a Client. All calls come from one goroutine in the order of
+// the wire, and so do the functions given to Client.Send.
 type EditorHandler interface {
 	// Call is a request or, with id "", a notification. A request may be answered later, with Client.Reply or
 	// Client.ReplyError; what was sent with Notify before arrives before.
@@ -27,8 +27,8 @@ type EditorHandler interface {
 	Closed(c *Client, err error)
 }
 
-// Client is the editor's end of the socket, for the command line, scripts and fake editors. Its methods may be called by
-// any goroutine; only Call waits.
+// Client is the editor's end of the socket, for the command line, scripts and fake editors. Its methods may
+// be called by any goroutine; only Call waits.
 type Client struct {
 	handler EditorHandler
 	link    *link
@@ -38,7 +38,8 @@ type Client struct {
 	pending map[uint64]func(json.RawMessage, error) // nil after the end
 }
 
-// Connect takes over nc. The connection ends with ctx. With a nil handler every request of the daemon is refused.
+// Connect takes over nc. The connection ends with ctx. With a nil handler every request of the daemon is
+// refused.
 func Connect(ctx context.Context, nc net.Conn, h EditorHandler) *Client {
 	if h == nil {
 		h = nobody{}
@@ -52,9 +53,10 @@ func Connect(ctx context.Context, nc net.Conn, h EditorHandler) *Client {
 // Answering makes an EditorHandler of an Editor that answers at once.
 func Answering(e protocol.Editor) EditorHandler { return answering{e} }
 
-// Call sends a request and waits for its result, decoded into result (a pointer, or nil). Errors: *protocol.Error as the
-// daemon sent it, ErrClosed, or that of ctx, after which the daemon has been sent $/cancelRequest. It must not be called from an
-// EditorHandler or a function given to Send, which the answer would have to pass; use Send there.
+// Call sends a request and waits for its result, decoded into result (a pointer, or nil). Errors:
+// *protocol.Error as the daemon sent it, ErrClosed, or that of ctx, after which the daemon has been sent
+// $/cancelRequest. It must not be called from an EditorHandler or a function given to Send, which the answer
+// would have to pass; use Send there.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	type outcome struct {
 		raw json.RawMessage
@@ -80,8 +82,8 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	}
 }
 
-// Send sends a request and calls done with its result, or with an error as Call gives it, exactly once and in the order
-// of the wire. It returns the request's id. When it returns an error done is not called.
+// Send sends a request and calls done with its result, or with an error as Call gives it, exactly once and in
+// the order of the wire. It returns the request's id. When it returns an error done is not called.
 func (c *Client) Send(method string, params any, done func(json.RawMessage, error)) (uint64, error) {
 	c.mu.Lock()
 	if c.pending == nil {

@@ -12,21 +12,21 @@ import (
 	"earshot/protocol"
 )
 
-// Handler is told what editors send. All calls for one connection come from its one reading goroutine, in the order of
-// the wire: Opened first, Closed last. They should only post: while they run, nothing else is read.
+// Handler is told what editors send. All calls for one connection come from its one reading goroutine, in the
+// order of the wire: Opened first, Closed last. They should only post: while they run, nothing else is read.
 type Handler interface {
 	Opened(c *Conn)
 	// Call is a request or, with id "", a notification.
 	Call(c *Conn, id protocol.RequestID, p protocol.DaemonParams)
 	// Answer is the editor's answer to Conn.Call: result as DecodeEditorResult gives it, or err.
 	Answer(c *Conn, call uint64, result any, err *protocol.Error)
-	// Closed gives nil if the editor closed or Close was called without a reason. Calls that were not answered never
-	// will be.
+	// Closed gives nil if the editor closed or Close was called without a reason. Calls that were not
+	// answered never will be.
 	Closed(c *Conn, err error)
 }
 
-// Conn is an editor's connection as the daemon sees it. Its methods never wait for the editor and may be called by any
-// goroutine; after the end they do nothing.
+// Conn is an editor's connection as the daemon sees it. Its methods never wait for the editor and may be
+// called by any goroutine; after the end they do nothing.
 type Conn struct {
 	id      protocol.ConnID
 	handler Handler
@@ -34,8 +34,8 @@ type Conn struct {
 	told    map[string]bool // sentences about bad notifications; owned by the reading goroutine
 }
 
-// maxTold bounds the different sentences about bad notifications: a plugin that gets 16 different things wrong has
-// been told enough.
+// maxTold bounds the different sentences about bad notifications: a plugin that gets 16 different things
+// wrong has been told enough.
 const maxTold = 16
 
 func openConn(ctx context.Context, nc net.Conn, id protocol.ConnID, h Handler, log *zap.Logger) *Conn {
@@ -65,14 +65,14 @@ func (c *Conn) ReplyError(id protocol.RequestID, err *protocol.Error) {
 // Notify sends a notification.
 func (c *Conn) Notify(p protocol.EditorParams) { c.check(p.Method(), c.link.notify(p.Method(), p)) }
 
-// Call sends a request. Its number, never used twice on a connection, is the id on the wire (for $/cancelRequest) and
-// comes back with Handler.Answer.
+// Call sends a request. Its number, never used twice on a connection, is the id on the wire (for
+// $/cancelRequest) and comes back with Handler.Answer.
 func (c *Conn) Call(call uint64, p protocol.EditorParams) {
 	c.check(p.Method(), c.link.call(call, p.Method(), p))
 }
 
-// Close ends the connection after what was sent has gone out. A reason is shown to the person at the editor and given
-// to Handler.Closed.
+// Close ends the connection after what was sent has gone out. A reason is shown to the person at the editor
+// and given to Handler.Closed.
 func (c *Conn) Close(reason string) {
 	if reason == "" {
 		c.link.close(errOrderly)
@@ -94,8 +94,8 @@ func (c *Conn) opened() { c.handler.Opened(c) }
 
 func (c *Conn) closed(err error) { c.handler.Closed(c, err) }
 
-// message decodes and hands on. A known notification that came with an id is taken, and answered with null so that the
-// sender does not wait for ever: to refuse it could lose a keystroke.
+// message decodes and hands on. A known notification that came with an id is taken, and answered with null so
+// that the sender does not wait for ever: to refuse it could lose a keystroke.
 func (c *Conn) message(m envelope) {
 	p, err := protocol.DecodeDaemon(m.method, m.params)
 	if err != nil {
@@ -130,8 +130,9 @@ func (c *Conn) refuse(m envelope, err error) {
 	}
 }
 
-// refuseChange hands a didChange that can't be decoded on as one that can't be taken: of a line that no text has. The
-// session then restores the buffer; otherwise the editor and the daemon would go on with different texts.
+// refuseChange hands a didChange that can't be decoded on as one that can't be taken: of a line that no text
+// has. The session then restores the buffer; otherwise the editor and the daemon would go on with different
+// texts.
 func (c *Conn) refuseChange(m envelope) {
 	if m.method != new(protocol.DidChangeTextDocumentParams).Method() {
 		return

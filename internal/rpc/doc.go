@@ -1,5 +1,6 @@
-// Package rpc is the editor socket: where it is, who may open it, LSP's base protocol and JSON-RPC 2.0 in both
-// directions. The daemon uses [Listen] and [Serve]; the command line, scripts and fake editors use [Dial] and [Connect].
+// Package rpc is the editor socket: where it is, who may open it, LSP's base protocol and JSON-RPC 2.0 in
+// both directions. The daemon uses [Listen] and [Serve]; the command line, scripts and fake editors use
+// [Dial] and [Connect].
 //
 // It promises
 //   - that nobody but the socket's owner gets through, on either end;
@@ -13,6 +14,6 @@
 //	socket → frameReader → parseEnvelope → jsonrpc2 → DecodeDaemon → Handler.Call      one goroutine, reads
 //	Conn.Call → JSON → jsonrpc2 → outbox ┄→ socket                                     caller's; ┄ one goroutine, writes
 //
-// jsonrpc2 runs the reading loop, matches answers with calls and ends both when the connection does. The payloads
-// don't pass through it (see link).
+// jsonrpc2 runs the reading loop, matches answers with calls and ends both when the connection does. The
+// payloads don't pass through it (see link).
 package rpc

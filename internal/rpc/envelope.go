@@ -7,12 +7,12 @@ import (
 	"earshot/protocol"
 )
 
-// maxID is the length of a request's id as it stands in the message: ids are kept until the answer, and a number or a
-// UUID needs far less.
+// maxID is the length of a request's id as it stands in the message: ids are kept until the answer, and a
+// number or a UUID needs far less.
 const maxID = 256
 
-// envelope is one JSON-RPC message with its payload as it stands in the body, undecoded. All slices point into the
-// body and are valid as long as it is.
+// envelope is one JSON-RPC message with its payload as it stands in the body, undecoded. All slices point
+// into the body and are valid as long as it is.
 type envelope struct {
 	kind   messageKind
 	id     []byte // a number or a quoted string; nil for notifications
@@ -31,11 +31,11 @@ const (
 	response
 )
 
-// parseEnvelope splits a body. The error tells the sender what it has sent, with id null or, where the body was
-// clearly meant as a request, the id to answer to.
+// parseEnvelope splits a body. The error tells the sender what it has sent, with id null or, where the body
+// was clearly meant as a request, the id to answer to.
 //
-// It walks over JSON that json.Valid has accepted, so that a text of megabytes is passed once and copied nowhere;
-// jsonrpc2's own decoding builds a map of values and marshals the params again.
+// It walks over JSON that json.Valid has accepted, so that a text of megabytes is passed once and copied
+// nowhere; jsonrpc2's own decoding builds a map of values and marshals the params again.
 func parseEnvelope(body []byte) (envelope, *protocol.Error) {
 	if !json.Valid(body) {
 		return envelope{}, &protocol.Error{Code: protocol.CodeParseError,

@@ -15,20 +15,21 @@ import (
 const (
 	// MaxMessage is the size of a body: 64 MiB, the contract's.
 	MaxMessage = protocol.MaxMessage
-	// MaxHeader is the size of all header lines of one message: 8 KiB, some hundred times what "Content-Length" and
-	// "Content-Type" need.
+	// MaxHeader is the size of all header lines of one message: 8 KiB, some hundred times what
+	// "Content-Length" and "Content-Type" need.
 	MaxHeader = 8 << 10
 
 	// readBuffer holds a keystroke's message hundreds of times over, so that a burst is one system call.
 	readBuffer = 32 << 10
-	// firstChunk is allocated on the word of a header alone; beyond it memory follows the bytes that have come.
+	// firstChunk is allocated on the word of a header alone; beyond it memory follows the bytes that have
+	// come.
 	firstChunk = 64 << 10
 	// keepBody is the capacity that is kept for the next message; larger bodies are left to the collector.
 	keepBody = 1 << 20
 )
 
-// frameError says what is wrong with a frame, in one sentence for the one at the other end. After it the boundaries of
-// messages are lost, so the connection has to end.
+// frameError says what is wrong with a frame, in one sentence for the one at the other end. After it the
+// boundaries of messages are lost, so the connection has to end.
 type frameError struct{ sentence string }
 
 func (e *frameError) Error() string { return e.sentence }
@@ -47,8 +48,8 @@ func newFrameReader(r io.Reader) *frameReader {
 	return &frameReader{r: bufio.NewReaderSize(r, readBuffer)}
 }
 
-// next gives the next body, which is valid until the following call. Errors: io.EOF where a message might have begun,
-// io.ErrUnexpectedEOF inside of one, *frameError, and those of the stream.
+// next gives the next body, which is valid until the following call. Errors: io.EOF where a message might
+// have begun, io.ErrUnexpectedEOF inside of one, *frameError, and those of the stream.
 func (f *frameReader) next() ([]byte, error) {
 	n, err := f.header()
 	if err != nil {
@@ -82,8 +83,8 @@ func (f *frameReader) fill(n int) error {
 	return err
 }
 
-// header reads the lines up to the empty one and gives the length of the body. Only Content-Length matters; lines may
-// end in \n alone, as scripts write them.
+// header reads the lines up to the empty one and gives the length of the body. Only Content-Length matters;
+// lines may end in \n alone, as scripts write them.
 func (f *frameReader) header() (int, error) {
 	length, size := -1, 0
 	for {

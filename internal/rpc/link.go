@@ -19,11 +19,11 @@ import (
 
 // link is one end of a JSON-RPC connection, the same for the daemon and for a client.
 //
-// It is jsonrpc2's ObjectStream and keeps the payloads to itself: what it hands to jsonrpc2 is a stand-in, the message
-// with its params or result left out, and the real one waits in the field incoming until the handler, called by the
-// same goroutine, takes it. Going out, a complete body waits in the field outgoing until WriteObject is called. Why:
-// jsonrpc2 v0.2.3 decodes params into a map and marshals them again, knows no negative ids, and can't answer with id
-// null; a text of some megabytes would be passed eight times.
+// It is jsonrpc2's ObjectStream and keeps the payloads to itself: what it hands to jsonrpc2 is a stand-in,
+// the message with its params or result left out, and the real one waits in the field incoming until the
+// handler, called by the same goroutine, takes it. Going out, a complete body waits in the field outgoing
+// until WriteObject is called. Why: jsonrpc2 v0.2.3 decodes params into a map and marshals them again, knows
+// no negative ids, and can't answer with id null; a text of some megabytes would be passed eight times.
 type link struct {
 	end   end
 	conn  net.Conn
@@ -60,8 +60,8 @@ type end interface {
 	closed(err error)
 }
 
-// openLink starts the two goroutines of a link (and one of jsonrpc2's that waits for ctx). They end when the other end
-// closes, when close was called, or with ctx; wait waits for them.
+// openLink starts the two goroutines of a link (and one of jsonrpc2's that waits for ctx). They end when the
+// other end closes, when close was called, or with ctx; wait waits for them.
 func openLink(ctx context.Context, conn net.Conn, e end, log *zap.Logger) *link {
 	l := &link{
 		end: e, conn: conn, log: log, ctx: ctx,
@@ -96,8 +96,8 @@ func (l *link) note(cause error) {
 	}
 }
 
-// ReadObject gives jsonrpc2 the next stand-in. What is not a JSON-RPC message is answered here and skipped; a broken
-// frame is answered and ends the link.
+// ReadObject gives jsonrpc2 the next stand-in. What is not a JSON-RPC message is answered here and skipped; a
+// broken frame is answered and ends the link.
 func (l *link) ReadObject(v any) error {
 	if !l.opened {
 		<-l.ready
@@ -120,8 +120,8 @@ func (l *link) ReadObject(v any) error {
 	}
 }
 
-// standIn is a message for jsonrpc2 of the same kind. Its id matters for responses alone; ids as strings let the call
-// 0 be one, which jsonrpc2 would take for "none given".
+// standIn is a message for jsonrpc2 of the same kind. Its id matters for responses alone; ids as strings let
+// the call 0 be one, which jsonrpc2 would take for "none given".
 func (m envelope) standIn() []byte {
 	switch m.kind {
 	case notification:
@@ -165,8 +165,8 @@ var errOrderly = errors.New("closed")
 // Handle is jsonrpc2's handler, called in the reading goroutine.
 func (l *link) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) { l.end.message(l.incoming) }
 
-// received is called by jsonrpc2 in the reading goroutine for everything that arrives; answers are delivered from here
-// and not through jsonrpc2's channels, because "didChange, then the answer" has to keep its order.
+// received is called by jsonrpc2 in the reading goroutine for everything that arrives; answers are delivered
+// from here and not through jsonrpc2's channels, because "didChange, then the answer" has to keep its order.
 func (l *link) received(req *jsonrpc2.Request, resp *jsonrpc2.Response) {
 	if resp == nil {
 		return
@@ -191,8 +191,8 @@ func (l *link) Close() error {
 	return nil
 }
 
-// notify sends a notification. Errors: what can't be marshalled, too large a message, a link that has ended; the last
-// two end the link.
+// notify sends a notification. Errors: what can't be marshalled, too large a message, a link that has ended;
+// the last two end the link.
 func (l *link) notify(method string, params any) error {
 	head := append([]byte(`{"jsonrpc":"2.0","method":`), quote(method)...)
 	return l.send(head, `,"params":`, params, func() error {
@@ -246,7 +246,8 @@ var (
 // keepBuffer is the capacity of a buffer for outgoing bodies that is kept; what is larger is rare.
 const keepBuffer = 64 << 10
 
-// send marshals payload, once and in the caller's goroutine, behind head and name, and passes the body through jsonrpc2.
+// send marshals payload, once and in the caller's goroutine, behind head and name, and passes the body
+// through jsonrpc2.
 func (l *link) send(head []byte, name string, payload any, through func() error) error {
 	b, _ := l.bodies.Get().(*bytes.Buffer)
 	if b == nil {

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// MaxBacklog is how many bytes may wait for the other end to read when one message more is queued: 64 MiB, two of
-	// the largest documents. So a connection never holds more than MaxBacklog + MaxMessage; an editor that lets it
-	// come to that has stopped reading and is disconnected, and resyncs when it comes back.
+	// MaxBacklog is how many bytes may wait for the other end to read when one message more is queued: 64
+	// MiB, two of the largest documents. So a connection never holds more than MaxBacklog + MaxMessage; an
+	// editor that lets it come to that has stopped reading and is disconnected, and resyncs when it comes
+	// back.
 	MaxBacklog = 64 << 20
 	// drainTime is how long the last words of a connection that ends may take.
 	drainTime = time.Second
@@ -29,9 +30,9 @@ type deadlineWriter interface {
 	SetWriteDeadline(time.Time) error
 }
 
-// outbox lets any goroutine send without ever waiting for the other end. One goroutine writes, and takes whatever is
-// queued at once: messages that come while a write is under way become one write by themselves, without a timer.
-// It ends, and closes w, when it was shut and is empty, or when writing failed.
+// outbox lets any goroutine send without ever waiting for the other end. One goroutine writes, and takes
+// whatever is queued at once: messages that come while a write is under way become one write by themselves,
+// without a timer. It ends, and closes w, when it was shut and is empty, or when writing failed.
 type outbox struct {
 	w    deadlineWriter
 	done chan struct{} // closed when the writing goroutine has ended
@@ -50,8 +51,8 @@ func newOutbox(w deadlineWriter) *outbox {
 	return o
 }
 
-// put queues one message with this body; body is the caller's again when it returns. Errors: ErrSlow, once, and then
-// the outbox is dead; errOutboxClosed.
+// put queues one message with this body; body is the caller's again when it returns. Errors: ErrSlow, once,
+// and then the outbox is dead; errOutboxClosed.
 func (o *outbox) put(body []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

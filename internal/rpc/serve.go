@@ -14,15 +14,16 @@ import (
 	"earshot/protocol"
 )
 
-// MaxConns is how many editors and scripts may be connected at once: far more than one person opens by hand, and few
-// enough that all of them at their largest (MaxBacklog + 2·MaxMessage each) are the user's own doing.
+// MaxConns is how many editors and scripts may be connected at once: far more than one person opens by hand,
+// and few enough that all of them at their largest (MaxBacklog + 2·MaxMessage each) are the user's own doing.
 const MaxConns = 128
 
-// acceptPause is how long Serve waits after it could not accept, for instance because no file descriptors are left.
+// acceptPause is how long Serve waits after it could not accept, for instance because no file descriptors are
+// left.
 const acceptPause = 100 * time.Millisecond
 
-// Serve hands the connections of l to h until ctx ends, then closes l and every connection, and returns nil when all
-// their goroutines have done their work. It returns an error if l fails by itself.
+// Serve hands the connections of l to h until ctx ends, then closes l and every connection, and returns nil
+// when all their goroutines have done their work. It returns an error if l fails by itself.
 func Serve(ctx context.Context, l net.Listener, h Handler, log *zap.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &server{ctx: ctx, handler: h, log: log}

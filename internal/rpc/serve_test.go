@@ -92,8 +92,8 @@ func serveOn(t testing.TB, l net.Listener, h Handler) {
 	})
 }
 
-// checkLeaks waits until no goroutine of a connection is left, which jsonrpc2's own take a moment for, and names them
-// if one stays.
+// checkLeaks waits until no goroutine of a connection is left, which jsonrpc2's own take a moment for, and
+// names them if one stays.
 func checkLeaks(t testing.TB) {
 	stacks := make([]byte, 1<<20)
 	var left string
@@ -280,7 +280,8 @@ func (h heard) Call(_ *Client, _ protocol.RequestID, p protocol.EditorParams) {
 
 func (heard) Closed(*Client, error) {}
 
-// TestSlowReader: an editor that stops reading is disconnected when the backlog is full, and the sender never waited.
+// TestSlowReader: an editor that stops reading is disconnected when the backlog is full, and the sender never
+// waited.
 func TestSlowReader(t *testing.T) {
 	r := newRecorder()
 	r.call = func(c *Conn, _ protocol.RequestID, _ protocol.DaemonParams) {

@@ -17,16 +17,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPath is what a socket's address holds: the system's sun_path (108 bytes on Linux, 104 on macOS and BSD) less its
-// final zero.
+// maxPath is what a socket's address holds: the system's sun_path (108 bytes on Linux, 104 on macOS and BSD)
+// less its final zero.
 const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
-// probeTime is how long Listen waits for a sign of life of whoever has the socket; on one machine it takes microseconds.
+// probeTime is how long Listen waits for a sign of life of whoever has the socket; on one machine it takes
+// microseconds.
 const probeTime = time.Second
 
 // SocketPath gives the socket of a profile ("" for the usual one): in $XDG_RUNTIME_DIR/earshot, else in
-// /run/user/UID/earshot, else in ~/.local/state/earshot/run. A runtime folder of another user, as sudo leaves it in the
-// environment, is passed over. Nothing is created.
+// /run/user/UID/earshot, else in ~/.local/state/earshot/run. A runtime folder of another user, as sudo leaves
+// it in the environment, is passed over. Nothing is created.
 func SocketPath(profile string) (string, error) {
 	name, err := socketName(profile)
 	if err != nil {
@@ -78,10 +79,11 @@ func checkLength(path string) error {
 	return nil
 }
 
-// Listen takes the socket at path for this process until the listener is closed. The folder is made if it is missing, and has to be
-// the user's own, no link, and not writable for others. A socket that was left behind is replaced. Of daemons
-// that start at once one wins and the others get ErrRunning: a lock beside the socket, which the system releases when its process ends,
-// decides. What connects as another user is closed at once.
+// Listen takes the socket at path for this process until the listener is closed. The folder is made if it is
+// missing, and has to be the user's own, no link, and not writable for others. A socket that was left behind
+// is replaced. Of daemons that start at once one wins and the others get ErrRunning: a lock beside the
+// socket, which the system releases when its process ends, decides. What connects as another user is closed
+// at once.
 func Listen(path string) (net.Listener, error) {
 	if err := checkLength(path); err != nil {
 		return nil, err
@@ -101,8 +103,8 @@ func Listen(path string) (net.Listener, error) {
 	return &ownListener{UnixListener: l, lock: lock}, nil
 }
 
-// prepareFolder makes dir or checks it. Earshot's own folder is closed to others if it was not; one that the user has
-// named keeps its mode, as long as nobody else can put a socket there.
+// prepareFolder makes dir or checks it. Earshot's own folder is closed to others if it was not; one that the
+// user has named keeps its mode, as long as nobody else can put a socket there.
 func prepareFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the socket's folder: %w; set another with --socket", err)
@@ -130,8 +132,8 @@ func prepareFolder(dir string) error {
 	return nil
 }
 
-// takeLock locks the file at path. Someone may have deleted it since it was opened, then the lock is on a file that
-// nobody will look at; so look again.
+// takeLock locks the file at path. Someone may have deleted it since it was opened, then the lock is on a
+// file that nobody will look at; so look again.
 func takeLock(path string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
@@ -209,8 +211,8 @@ func (l *ownListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close removes the socket, then gives the lock up. The lock's file stays: to remove it would let two others lock two
-// different files.
+// Close removes the socket, then gives the lock up. The lock's file stays: to remove it would let two others
+// lock two different files.
 func (l *ownListener) Close() error {
 	err := l.UnixListener.Close()
 	_ = l.lock.Close() // held no more either way; a second Close is no error here

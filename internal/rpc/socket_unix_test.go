@@ -244,8 +244,8 @@ func TestLockDeleted(t *testing.T) {
 // childEnv tells TestChild, run as another user, which socket to try.
 const childEnv = "EARSHOT_TEST_CHILD_SOCKET"
 
-// TestOtherUser: another user does not get a single answer, even if the modes of the files would let it in, and
-// refuses on its side to speak to a daemon of ours.
+// TestOtherUser: another user does not get a single answer, even if the modes of the files would let it in,
+// and refuses on its side to speak to a daemon of ours.
 func TestOtherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can be somebody else")

@@ -14,7 +14,8 @@ import (
 // pipeBuffer is the size of a pipe's buffers in the system, for each direction.
 const pipeBuffer = 64 << 10
 
-// SocketPath gives the named pipe of a profile ("" for the usual one); the user's SID keeps the users of a machine apart.
+// SocketPath gives the named pipe of a profile ("" for the usual one); the user's SID keeps the users of a
+// machine apart.
 func SocketPath(profile string) (string, error) {
 	name, err := socketName(profile)
 	if err != nil {
@@ -27,8 +28,9 @@ func SocketPath(profile string) (string, error) {
 	return `\\.\pipe\earshot-` + sid.String() + `-` + name, nil
 }
 
-// Listen takes the pipe for this process. Only its user is let in (an access list of this one SID), and winio makes
-// the first instance exclusively, so that of daemons that start at once one wins and the others get ErrRunning.
+// Listen takes the pipe for this process. Only its user is let in (an access list of this one SID), and winio
+// makes the first instance exclusively, so that of daemons that start at once one wins and the others get
+// ErrRunning.
 func Listen(path string) (net.Listener, error) {
 	sid, err := currentSID()
 	if err != nil {

@@ -144,8 +144,8 @@ func TestMismatchedKinds(t *testing.T) {
 	}
 }
 
-// TestBadNotifications are told once, and a change that can't be read still reaches the session, as one that can't be
-// taken.
+// TestBadNotifications are told once, and a change that can't be read still reaches the session, as one that
+// can't be taken.
 func TestBadNotifications(t *testing.T) {
 	r := newRecorder()
 	var refused []protocol.Position

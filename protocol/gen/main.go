@@ -1,6 +1,6 @@
-// Command gen writes everything that follows from package protocol's Go types and its two interfaces: the dispatch
-// code and the JSON rules (zz_*.go), openrpc.json, PROTOCOL.md, and the TypeScript and Lua types of the plugins. It runs
-// in the folder protocol, as `go generate ./protocol` does:
+// Command gen writes everything that follows from package protocol's Go types and its two interfaces: the
+// dispatch code and the JSON rules (zz_*.go), openrpc.json, PROTOCOL.md, and the TypeScript and Lua types of
+// the plugins. It runs in the folder protocol, as `go generate ./protocol` does:
 //
 //	*.go ─ parse → Model ─┬→ zz_dispatch.go, zz_arrays.go
 //	                      ├→ openrpc.json, PROTOCOL.md

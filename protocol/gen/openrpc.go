@@ -9,8 +9,8 @@ import (
 // object is JSON with its keys in alphabetical order, as encoding/json writes maps.
 type object = map[string]any
 
-// openRPC writes openrpc.json (OpenRPC 1.3): for programs that make clients of it. OpenRPC knows one direction; x-sentBy
-// says who sends.
+// openRPC writes openrpc.json (OpenRPC 1.3): for programs that make clients of it. OpenRPC knows one
+// direction; x-sentBy says who sends.
 func openRPC(m *Model) ([]byte, error) {
 	schemas := object{}
 	for _, s := range m.Structs {
