@@ -7,12 +7,14 @@ import (
 	"io"
 	"sync"
 
+	"earshot/protocol/wire"
+
 	"github.com/pion/datachannel"
 )
 
 const (
-	// MaxFrame is the largest frame on Live and Bulk. What is larger is the caller's to cut, and belongs on Bulk.
-	MaxFrame = 1 << 20
+	// MaxFrame is the largest frame on Live and Bulk, 1 MiB. What is larger is the caller's to cut, and belongs on Bulk.
+	MaxFrame = wire.MaxFrame
 	// partSize is the payload of one SCTP message: 16 KiB is what every WebRTC stack takes, and without interleaving
 	// (Chromium) it is how long another channel waits at most.
 	partSize = 16 << 10
