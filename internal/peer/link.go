@@ -124,8 +124,8 @@ type Link struct {
 	dying     chan struct{} // closed by end: the goroutines of the link leave
 	parted    chan struct{} // closed when pion's association has ended and its goroutine is gone
 	torn      chan struct{} // closed when the workers are gone, or given up on, and Down is posted
-	done      chan struct{} // closed when all is gone; delivered when Events has returned from Down
-	delivered chan struct{}
+	delivered chan struct{} // closed when Events has returned from Down
+	done      chan struct{} // closed when nothing is left
 	workers   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -137,7 +137,8 @@ type Link struct {
 	hung     error                                // set before torn is closed
 }
 
-// New starts a link. An Offerer makes its offer at once: the first event is Signal.
+// New starts a link. An Offerer makes its offer at once: the first event is Signal. If New fails, Events may have been
+// given a Down.
 func New(cfg Config) (*Link, error) {
 	l, err := newLink(cfg)
 	if err != nil {
