@@ -85,7 +85,13 @@ end
 local function try_while_stopped(keys, finish)
   _G.answer = nil
   local text = lua('return fake.documents[uri].text')
-  lua('send_when(function() return vim.api.nvim_get_mode().blocking end, ...)', text)
+  lua(
+    [[send_when(function()
+      local mode = vim.api.nvim_get_mode()
+      return mode.blocking or mode.mode:match('^r')
+    end, ...)]],
+    text
+  )
   input(keys)
   wait_for_answer(keys)
   input(finish)

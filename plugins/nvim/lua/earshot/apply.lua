@@ -326,8 +326,8 @@ function M.apply(params, encoding)
   if not attached.attached or not vim.api.nvim_buf_is_loaded(attached.buf) then
     return refuse('the buffer is being read anew')
   end
-  if buffers.previewing() then
-    return refuse('the editor shows a preview')
+  if buffers.unsettled() then
+    return refuse('a command is not over')
   end
   attached:sync_shape()
   if document.textDocument.version ~= attached.version then
@@ -368,7 +368,8 @@ function M.guard(message, respond)
     message.answered = true
     respond(message.id, { applied = false, version = attached and attached.version or 0 })
   end
-  if vim.api.nvim_get_mode().blocking then
+  local mode = vim.api.nvim_get_mode()
+  if mode.blocking or mode.mode:match('^r') then
     refuse()
     return true
   end

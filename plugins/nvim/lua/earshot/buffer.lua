@@ -104,11 +104,13 @@ function M.text(buf)
   return table.concat(lines, '\n')
 end
 
---- Whether the text may be the preview of a command being typed ('inccommand'): Neovim shows it in the buffer itself,
---- tells nobody, and takes it back at the next key, together with whatever was changed meanwhile.
+--- Whether what stands in the buffer may differ from what Neovim has told of it. Two commands do that: the preview of
+--- one being typed ('inccommand') is shown in the buffer itself and taken back at the next key, together with whatever
+--- was changed meanwhile; and :s///c tells what it changed when it is over (mode "r?").
 ---@return boolean
-function M.previewing()
-  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'c' and vim.o.inccommand ~= '' and vim.fn.getcmdtype() == ':'
+function M.unsettled()
+  local mode = vim.api.nvim_get_mode().mode
+  return mode:sub(1, 1) == 'r' or (mode:sub(1, 1) == 'c' and vim.o.inccommand ~= '' and vim.fn.getcmdtype() == ':')
 end
 
 local function position(line, character)
@@ -231,7 +233,7 @@ end
 
 --- Reports what changed without an event: 'endofline', or an undo that leaves no line at all.
 function Buffer:sync_shape()
-  if self.attached and not M.previewing() then
+  if self.attached and not M.unsettled() then
     self:report(self:changes_after(0, 0, 0))
   end
 end
@@ -301,11 +303,11 @@ function Buffer:interrupted()
   end)
 end
 
---- Puts the opening off until the command line is left.
+--- Puts the opening off until the command is over.
 function Buffer:open_later()
   self.attached = false
   local generation = self.generation
-  vim.api.nvim_create_autocmd('CmdlineLeave', {
+  vim.api.nvim_create_autocmd({ 'CmdlineLeave', 'ModeChanged' }, {
     once = true,
     callback = vim.schedule_wrap(function()
       if self.generation == generation and vim.api.nvim_buf_is_loaded(self.buf) then
@@ -317,7 +319,7 @@ end
 
 --- Tells the daemon the whole text and begins to report from there.
 function Buffer:open()
-  if M.previewing() then
+  if M.unsettled() then
     return self:open_later()
   end
   self.lines, self.eol, self.empty = shape(self.buf)
@@ -382,7 +384,7 @@ function Buffer:verify()
   if not self.attached or self.damaged or not self.wire.up() or not vim.api.nvim_buf_is_loaded(self.buf) then
     return
   end
-  if M.previewing() then
+  if M.unsettled() then
     return self:rest()
   end
   local text = M.text(self.buf)
