@@ -49,7 +49,7 @@ func generatorString(prs, ci, sid []byte) []byte {
 // cpaceGenerator is the draft's calculate_generator: a point whose discrete logarithm nobody knows.
 func cpaceGenerator(prs, ci, sid []byte) (*ristretto255.Element, error) {
 	wide := sha512.Sum512(generatorString(prs, ci, sid))
-	return ristretto255.NewElement().SetUniformBytes(wide[:])
+	return ristretto255.NewIdentityElement().SetUniformBytes(wide[:])
 }
 
 // cpaceShare draws a scalar, used once, and gives it with its public point.
@@ -67,17 +67,17 @@ func cpaceShare(prs, ci, sid []byte, random io.Reader) (*ristretto255.Scalar, []
 	if err != nil {
 		return nil, nil, fmt.Errorf("draw a scalar: %w", err)
 	}
-	return y, ristretto255.NewElement().ScalarMult(y, g).Bytes(), nil
+	return y, ristretto255.NewIdentityElement().ScalarMult(y, g).Bytes(), nil
 }
 
 // scalarMultVerify is the draft's scalar_mult_vfy: ok is false, and the protocol must stop, if the point is no canonical
 // encoding or the product is the identity, which would be a key that everybody knows.
 func scalarMultVerify(y *ristretto255.Scalar, point []byte) (k []byte, ok bool) {
-	x, err := ristretto255.NewElement().SetCanonicalBytes(point)
+	x, err := ristretto255.NewIdentityElement().SetCanonicalBytes(point)
 	if err != nil {
 		return nil, false
 	}
-	product := ristretto255.NewElement().ScalarMult(y, x)
+	product := ristretto255.NewIdentityElement().ScalarMult(y, x)
 	if product.Equal(ristretto255.NewIdentityElement()) == 1 {
 		return nil, false
 	}

@@ -83,8 +83,8 @@ func TestVectors(t *testing.T) {
 	check("generator", g.Bytes(), p["g"])
 
 	ya, yb := scalarOf(t, p["ya"]), scalarOf(t, p["yb"])
-	shareA := ristretto255.NewElement().ScalarMult(ya, g).Bytes()
-	shareB := ristretto255.NewElement().ScalarMult(yb, g).Bytes()
+	shareA := ristretto255.NewIdentityElement().ScalarMult(ya, g).Bytes()
+	shareB := ristretto255.NewIdentityElement().ScalarMult(yb, g).Bytes()
 	check("Ya", shareA, p["Ya"])
 	check("Yb", shareB, p["Yb"])
 	ka, okA := scalarMultVerify(ya, shareB)

@@ -3,6 +3,7 @@ package signal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -427,6 +428,84 @@ func TestHostileKnocks(t *testing.T) {
 		default:
 		}
 		h.Close()
+	})
+}
+
+// A host remembers no more guests than it could ever have.
+func TestCrowd(t *testing.T) {
+	const crowd = 3000
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		defer serveRaw(t, n, func(ws *websocket.Conn) {
+			_, _, _ = ws.ReadMessage()
+			_ = ws.WriteMessage(websocket.TextMessage, []byte(`{"type":"opened"}`))
+			for i := range crowd {
+				_ = ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"type":"knock","peer":"%010d"}`, i))
+			}
+			_ = ws.WriteMessage(websocket.TextMessage, []byte(`{"type":"error","kind":"serverFull"}`))
+		})()
+		h := open(t, n, "A4X9")
+		defer h.Close()
+		knocks := 0
+		for e := range h.Events() {
+			switch e := e.(type) {
+			case signal.Knock:
+				knocks++
+				continue
+			case signal.Gone:
+				continue
+			case signal.Lost:
+				if !errors.Is(e.Err, signal.ErrServerFull) || knocks != 1024 {
+					t.Errorf("lost: %v after %d knocks, want 1024", e.Err, knocks)
+				}
+			}
+			break
+		}
+	})
+}
+
+// A message that announces a gigabyte ends the connection before any of it has come; the second is what gorilla takes to
+// tell the other side, which does not read.
+func TestHugeMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		defer serveRaw(t, n, func(ws *websocket.Conn) {
+			_, _, _ = ws.ReadMessage()
+			_ = ws.WriteMessage(websocket.TextMessage, []byte(`{"type":"knocked"}`))
+			_, _ = ws.NetConn().Write([]byte{0x81, 127, 0, 0, 0, 0, 0x40, 0, 0, 0}) // RFC 6455 section 5.2
+		})()
+		g, err := knock(n, "A4X9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		began := time.Now()
+		if _, err := g.Recv(t.Context()); !errors.Is(err, signal.ErrUnreachable) || time.Since(began) > time.Second {
+			t.Errorf("got %v after %v, want the end at once", err, time.Since(began))
+		}
+	})
+}
+
+// Closing a guest that nobody listens to, with more in the way than it holds, ends it.
+func TestCloseUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		defer serveRaw(t, n, func(ws *websocket.Conn) {
+			_, _, _ = ws.ReadMessage()
+			_ = ws.WriteMessage(websocket.TextMessage, []byte(`{"type":"knocked"}`))
+			for range 1000 {
+				if ws.WriteMessage(websocket.TextMessage, []byte(`{"type":"relay","data":"aGk="}`)) != nil {
+					return
+				}
+			}
+		})()
+		g, err := knock(n, "A4X9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		g.Close()
+		g.Close()
 	})
 }
 
