@@ -142,26 +142,38 @@ t.test('applied where it disturbs nothing', function()
   end
 end)
 
-t.test('the preview of a command is nobody\'s text', function()
+--- Asks for everything that reads the whole text, while what stands in the buffer is not to be told.
+local function check_nothing_told(keys, state, finish)
   local before = lua('return fake.documents[uri].text')
-  input(':%s/t/preview')
+  input(keys)
   t.wait(function()
-    return lua("return vim.fn.getcmdline() == '%s/t/preview'")
-  end, 'the preview')
-  lua('require("earshot.buffer").of_uri(uri):sync_shape()')
-  lua('require("earshot.buffer").of_uri(uri):verify()')
-  lua('require("earshot.buffer").of_uri(uri):rebind()')
-  t.equal(lua('return fake.documents[uri]'), vim.NIL)
-  input('<Esc>')
+    return lua('return ' .. state)
+  end, state)
+  for _, method in ipairs({ 'sync_shape', 'verify', 'rebind' }) do
+    lua('local m = ... local b = require("earshot.buffer").of_uri(uri) b[m](b)', method)
+  end
+  t.equal(lua('return fake.documents[uri]'), vim.NIL, keys)
+  input(finish)
   t.wait(function()
     return lua('return fake.documents[uri] ~= nil')
   end, 'didOpen')
-  t.equal(lua('return fake.documents[uri].text'), before)
+  t.equal(lua('return fake.documents[uri].text'), before, keys)
   input('gg0ix<Esc>')
   t.wait(function()
     return lua('return fake.documents[uri].text') == 'x' .. before
   end, 'a report')
-  check_consistent('after a preview')
+  check_consistent(keys)
+end
+
+t.test('the preview of a command is nobody\'s text', function()
+  check_nothing_told(':%s/t/preview', "vim.fn.getcmdline() == '%s/t/preview'", '<Esc>')
+end)
+
+t.test('a :s///c is told when it is over', function()
+  -- Older ones stop the main loop meanwhile.
+  if vim.fn.has('nvim-0.12') == 1 then
+    check_nothing_told(':%s/t/confirm/gc<CR>', mode('r?'), 'q')
+  end
 end)
 
 vim.fn.jobstop(child)
