@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"strings"
 
 	"earshot/internal/crdt"
 	"earshot/internal/text"
@@ -13,7 +14,7 @@ import (
 func (e *Engine) attach(c *client, d *document, p *private) {
 	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, agent: e.agent(), version: p.item.Version}
 	m.end, m.endSet = text.DetectLineEnd(p.item.Text), hasLineEnd(p.item.Text)
-	if !m.endSet && !c.exact {
+	if !m.endSet && !c.exact || d.eol == text.CRLF && strings.Contains(p.item.Text, "\r\n") {
 		m.end = d.eol
 	}
 	if old := c.mirror(p.uri); old != nil {
@@ -54,7 +55,7 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 	if !d.shown && d.session.host {
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
 		m.at, m.buffer = slices.Clone(d.text.Head()), d.text.Text().Clone()
-		e.own(m, text.Diff(m.buffer.String(), opened.String()))
+		e.own(m, text.DiffRunes(m.buffer.String(), opened.String()))
 		return
 	}
 	if isSessionURI(m.key) && len(d.lost) == 0 {
@@ -97,7 +98,7 @@ func (d *document) forget(m *mirror) {
 func (e *Engine) bindReturning(m *mirror, at crdt.Frontier, opened *text.Rope) {
 	m.at = slices.Clone(at)
 	m.buffer = m.doc.text.TextAt(at)
-	e.own(m, text.Diff(m.buffer.String(), opened.String()))
+	e.own(m, text.DiffRunes(m.buffer.String(), opened.String()))
 }
 
 // base is a text that a buffer may hold, as a version and a skew.
@@ -135,19 +136,21 @@ func (d *document) holding(opened *text.Rope) (crdt.Frontier, text.Patch, bool) 
 	return nil, nil, false
 }
 
-// bindNearest takes the base that differs least and only what was inserted since: what seems deleted may as well never
-// have been there, so it goes back to the buffer, and the person is told.
+// bindNearest takes the base that explains most of the text and only what was inserted since: what seems deleted may as
+// well never have been there, so it goes back to the buffer, and the person is told. What counts first is how little would
+// be inserted, for that is what might double; then how little would come back.
 func (e *Engine) bindNearest(m *mirror, opened *text.Rope) {
 	best, change := base{}, text.Patch(nil)
-	least := -1
+	leastIns, leastDel := -1, 0
 	s := opened.String()
 	for _, b := range m.doc.bases() {
 		if len(b.skew) > 0 {
 			continue
 		}
-		p := text.Diff(b.text.String(), s)
-		if n := cost(p); least < 0 || n < least {
-			best, change, least = b, p, n
+		p := text.DiffRunes(b.text.String(), s)
+		ins, del := costs(p)
+		if leastIns < 0 || ins < leastIns || ins == leastIns && del < leastDel {
+			best, change, leastIns, leastDel = b, p, ins, del
 		}
 	}
 	m.at, m.buffer = slices.Clone(best.at), best.text.Clone()

@@ -546,7 +546,7 @@ func (e *Engine) replace(d *document, doc *crdt.Doc) {
 		e.guessLost(m)
 		m.agent = e.agent()
 		m.at = slices.Clone(doc.Head())
-		m.skew = text.Diff(doc.Text().String(), m.buffer.String())
+		m.skew = text.DiffRunes(doc.Text().String(), m.buffer.String())
 	}
 }
 

@@ -41,6 +41,7 @@ type mirror struct {
 	astray  bool                                   // its buffer is not known any more: the next edit replaces everything
 	retry   time.Time
 	backoff time.Duration
+	strange int // edits in a row that the editor did not apply as asked
 	stamp   string
 	told    *protocol.DocumentChanged
 }
@@ -59,8 +60,11 @@ type flight struct {
 	refused  bool // stock: the answer was no
 }
 
-// probeWait: a stock client at version 0 that does not report an insertion of nothing for this long will not.
+// probeWait: a stock client at version 0 that does not report an insertion of nothing for this long will not; but for
+// Neovim's own, which reports nothing at all as long as its person goes on typing, and must not be sent an edit before.
 const probeWait = time.Second
+
+func (c *client) alwaysReports() bool { return c.program == "Neovim" }
 
 func (m *mirror) settled(head crdt.Frontier) bool {
 	return !m.astray && len(m.skew) == 0 && slices.Equal(m.at, head)
@@ -102,7 +106,7 @@ func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChang
 	}
 	ins := m.end.ToLF(c.Text)
 	if c.Range == nil {
-		return text.Diff(buffer.String(), ins), nil
+		return text.DiffRunes(buffer.String(), ins), nil
 	}
 	from, err := buffer.Offset(text.Position(c.Range.Start), m.client.enc, text.Before)
 	if err != nil {
@@ -240,10 +244,18 @@ func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentCon
 	}
 	m.astray = false
 	if same {
+		m.strange = 0
 		return
 	}
-	e.own(m, text.Diff(m.buffer.String(), actual.String()))
+	if m.strange++; m.strange > maxStrange {
+		m.pause(e.now) // it may never: two that put each other right must not spin
+	}
+	e.own(m, text.DiffRunes(m.buffer.String(), actual.String()))
 }
+
+// maxStrange edits in a row may come out in another way than asked for (an editor that indents) before it is sent them
+// more slowly.
+const maxStrange = 8
 
 // replay applies a report to the buffer as it was and tells whether that is the edit asked for. Comparing patches first
 // keeps an ordinary echo from costing a comparison of whole texts.
@@ -400,7 +412,7 @@ func (e *Engine) advance(m *mirror) {
 func (e *Engine) giveUp(m *mirror) bool {
 	f := m.flight
 	switch {
-	case f.probe && f.answered && due(f.sent.Add(probeWait), e.now):
+	case f.probe && f.answered && !m.client.alwaysReports() && due(f.sent.Add(probeWait), e.now):
 		m.probed = true
 	case f.refused && due(m.retry, e.now):
 	default:
@@ -512,7 +524,7 @@ func (m *mirror) deadline() time.Time {
 		return m.retry
 	case !f.answered:
 		return f.sent.Add(AnswerWait)
-	case f.probe:
+	case f.probe && !m.client.alwaysReports():
 		return f.sent.Add(probeWait)
 	case f.refused:
 		return m.retry
@@ -533,8 +545,8 @@ func (e *Engine) guess(m *mirror) {
 	if err != nil {
 		return
 	}
-	asEcho := cost(text.Diff(f.after.String(), actual.String()))
-	asTyped := cost(text.Diff(m.buffer.String(), actual.String()))
+	asEcho := cost(text.DiffRunes(f.after.String(), actual.String()))
+	asTyped := cost(text.DiffRunes(m.buffer.String(), actual.String()))
 	if same || asEcho <= asTyped {
 		e.echoed(m, f, held[0].ContentChanges)
 		held = held[1:]
@@ -544,9 +556,14 @@ func (e *Engine) guess(m *mirror) {
 
 // cost is how many code points a patch touches.
 func cost(p text.Patch) int {
-	n := 0
+	ins, del := costs(p)
+	return ins + del
+}
+
+func costs(p text.Patch) (ins, del int) {
 	for _, edit := range p {
-		n += edit.Del + utf8.RuneCountInString(edit.Ins)
+		ins += utf8.RuneCountInString(edit.Ins)
+		del += edit.Del
 	}
-	return n
+	return ins, del
 }

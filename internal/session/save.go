@@ -65,6 +65,10 @@ func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
 
 // mergeDisk takes a text that someone else wrote to the disk as the disk's edit of the version it had before.
 func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form protocol.Form, stamp string) {
+	if d.form.EOL == text.CRLF.String() && strings.Contains(now, "\r\n") {
+		// Its line ends are mixed now. The document's own stay what they were; the next save makes them one again.
+		now, form.EOL = text.CRLF.ToLF(now), d.form.EOL
+	}
 	p := text.Diff(d.text.TextAt(was).String(), now)
 	after := slices.Clone(was)
 	if len(p) > 0 {

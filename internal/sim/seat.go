@@ -30,6 +30,9 @@ func (s *seat) connect() {
 	s.n.step(session.ClientOpened{Conn: s.conn})
 	p := &protocol.InitializeParams{InitializationOptions: &protocol.InitializationOptions{Name: s.n.name, Replica: fmt.Sprintf("%s-%p", s.n.name, s)}}
 	p.InitializationOptions.Replica = s.n.name + "/" + strconv.Itoa(len(s.n.seats)) + "/" + s.kind.String()
+	if s.kind == fakeeditor.Stock || s.kind == fakeeditor.Delayed {
+		p.ClientInfo = &protocol.ClientInfo{Name: "Neovim"}
+	}
 	if s.exact() {
 		p.Capabilities.Experimental = &protocol.ExperimentalCapabilities{Earshot: &protocol.EarshotClientCapabilities{ExactVersions: true}}
 	}

@@ -67,6 +67,8 @@ type seat struct {
 	kind   fakeeditor.Kind
 	uri    string
 	told   []string
+
+	deletedAt time.Time
 }
 
 // link is one link between two daemons.

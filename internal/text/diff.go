@@ -33,6 +33,14 @@ func Diff(a, b string) Patch {
 	return w.patch
 }
 
+// DiffRunes is Diff without keeping lines first: where few lines stay it finds more of the characters that do. It is for
+// telling what of a text was there before, where a character taken for new would double.
+func DiffRunes(a, b string) Patch {
+	w := diffWriter{steps: runeSteps + stepsPerElement*(len(a)+len(b))}
+	w.runes(0, a, b)
+	return w.patch
+}
+
 // diffWriter makes a patch of differences, first ones first.
 type diffWriter struct {
 	patch Patch

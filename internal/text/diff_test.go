@@ -62,6 +62,22 @@ func TestDiffIsMinimalWhereItIsSmall(t *testing.T) {
 	}
 }
 
+func TestDiffRunesIsMinimalAcrossLines(t *testing.T) {
+	a, b := "ab\ncd\nx\nef", "x\nab cd\nef"
+	p := DiffRunes(a, b)
+	r := New(a)
+	r.Apply(p)
+	if got := r.String(); got != b {
+		t.Fatalf("DiffRunes(%q, %q) makes %q", a, b, got)
+	}
+	if got, want := patchSize(p), distance([]rune(a), []rune(b)); got != want {
+		t.Errorf("DiffRunes(%q, %q) = %v, size %d, want %d", a, b, p, got, want)
+	}
+	if len(DiffRunes("", "")) != 0 || len(DiffRunes("a", "")) != 1 {
+		t.Error("DiffRunes of empty texts")
+	}
+}
+
 // someLetters is one line: of lines, those that are the same are kept first, which may cost characters.
 func someLetters(rnd *rand.Rand, n int) string {
 	s := make([]rune, rnd.IntN(n))
