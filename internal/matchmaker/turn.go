@@ -60,6 +60,9 @@ const (
 	connSilence   = 6 * time.Minute
 
 	relayRealm = "earshot"
+
+	// portTries: of 28 000 ports a busy machine has a few hundred in use, so that all of these fail once in 10³⁰.
+	portTries = 16
 )
 
 // RelayOptions say where a Relay is.
@@ -104,8 +107,7 @@ func ListenRelay(opts RelayOptions) (*Relay, error) {
 		// pion's own log names addresses and users.
 		LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
 	}
-	if err := r.listen(&config); err != nil {
-		closeRelayListeners(config)
+	if err := r.listenAll(&config); err != nil {
 		return nil, err
 	}
 	if r.server, err = turn.NewServer(config); err != nil {
@@ -114,6 +116,24 @@ func ListenRelay(opts RelayOptions) (*Relay, error) {
 	}
 	r.log.Info("relay serves", zap.Int("addresses", len(r.listens)), zap.Int("port", r.port))
 	return r, nil
+}
+
+// listenAll opens UDP and TCP on all addresses. A port that 0 drew for UDP may be in use with TCP: then another is drawn.
+func (r *Relay) listenAll(config *turn.ServerConfig) error {
+	given, tries := r.port, 1
+	if given == 0 {
+		tries = portTries
+	}
+	var err error
+	for range tries {
+		r.port = given
+		if err = r.listen(config); err == nil {
+			return nil
+		}
+		closeRelayListeners(*config)
+		config.PacketConnConfigs, config.ListenerConfigs = nil, nil
+	}
+	return err
 }
 
 // listen opens UDP and TCP on each address; the first that port 0 draws is the port of all.

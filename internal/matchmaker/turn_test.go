@@ -295,3 +295,22 @@ func TestRelayEnds(t *testing.T) {
 		}
 	}
 }
+
+// A relay that can't have its TCP port gives the UDP port back and says why.
+func TestRelayPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if _, err := ListenRelay(RelayOptions{Address: address}); !isInUse(err) {
+		t.Errorf("got %v, want that the port is in use", err)
+	}
+	_ = l.Close()
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Errorf("the UDP port is still held: %v", err)
+		return
+	}
+	_ = packets.Close()
+}

@@ -19,7 +19,7 @@ import (
 //	knock{peer, ice…?}   ←    knocked{iceServers?}        →
 //	relay{peer, data}    →    relay{data}                 →
 //	relay{peer, data}    ←    relay{data}                 ←
-//	close{peer}          →    gone{}                      →   a guest is sent away
+//	close{peer}          →    gone{}                      →   a guest is sent away; the host gets gone{peer} as well
 //	gone{peer}           ←    close{}                     ←   a guest leaves
 //	close{}              →    gone{}                      →   the room ends
 //
