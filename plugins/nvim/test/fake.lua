@@ -27,6 +27,7 @@ end
 function Fake:install()
   require('earshot.rpc').spawn = function(_, on_data, on_exit)
     if self.down then
+      self.refused = self.refused + 1
       return nil, 'no daemon'
     end
     self.connections = self.connections + 1

@@ -139,6 +139,33 @@ t.test('files shared from a terminal are found by name', function()
   t.wait(function()
     return fake.documents[vim.uri_from_fname(path)] ~= nil
   end, 'didOpen')
+  vim.cmd('bwipeout')
+  t.wait(function()
+    return vim.tbl_count(fake.documents) == 0
+  end, 'didClose')
+  vim.cmd('edit ' .. vim.fn.fnameescape(path))
+  t.wait(function()
+    return fake.documents[vim.uri_from_fname(path)] ~= nil
+  end, 'didOpen of what is opened later')
+end)
+
+t.test('a daemon that refuses to talk is told', function()
+  leave()
+  fake.replies.initialize = function()
+    return nil, { code = -32050, message = 'This daemon is too old.', data = { kind = 'versionMismatch' } }
+  end
+  fake.sessions = {}
+  fake:drop()
+  vim.wait(0)
+  vim.cmd('Earshot members')
+  t.wait(function()
+    return t.heard('This daemon is too old.')
+  end, 'the message')
+  fake.replies = {}
+  vim.cmd('Earshot members')
+  t.wait(function()
+    return t.heard('There is no session')
+  end, 'a new connection')
 end)
 
 t.test('errors are told', function()
@@ -316,13 +343,16 @@ t.test('a lost connection: typing goes on, and is told with stamp and resume', f
   t.equal(fake:edit_now(uri, { model.edit('a\n', 0, 0, 'r') }).applied, true)
   local stamp, replica = 's' .. fake.stamp, fake.initialized_with.initializationOptions.replica
   local connections = fake.connections
-  fake.down = true
+  fake.down, fake.refused = true, 0
   fake:drop()
   t.wait(function()
     return t.heard('connection to the daemon was lost')
   end, 'the loss')
   t.keys('Atyped<Esc>')
   t.equal(earshot.statusline(), 'earshot 2…')
+  t.wait(function()
+    return fake.refused >= 2
+  end, 'several attempts')
   fake.down = false
   t.wait(function()
     return fake.connections > connections and fake.documents[uri]

@@ -9,6 +9,10 @@ local M = {}
 ---@type table<string, table<string, true>>
 M.documents = {}
 
+--- Names of files shared one by one from elsewhere, by session id: all that a listing tells of them.
+---@type table<string, table<string, true>>
+M.names = {}
+
 ---@param buf integer
 ---@return string? uri of a buffer that could be shared
 function M.uri(buf)
@@ -59,8 +63,9 @@ end
 function M.is_shared(uri, sessions)
   for id, session in pairs(sessions) do
     if session.role == 'host' and session.state ~= 'ended' then
-      local listed = M.documents[id]
-      if (listed and listed[uri]) or (session.folder and M.is_inside(uri, session.folder)) then
+      local documents, names = M.documents[id] or {}, M.names[id] or {}
+      local named = uri:match('^file:') and names[vim.fs.basename(vim.uri_decode(uri))]
+      if documents[uri] or named or (session.folder and M.is_inside(uri, session.folder)) then
         return true
       end
     end

@@ -177,7 +177,7 @@ end
 local function end_session(ended)
   local known = M.sessions[ended.id]
   M.sessions[ended.id] = nil
-  host.documents[ended.id] = nil
+  host.documents[ended.id], host.names[ended.id] = nil, nil
   presence.forget(ended.id)
   if not known then
     return
@@ -207,14 +207,7 @@ local function find_documents(session)
     for _, entry in ipairs(result.entries or {}) do
       names[vim.fs.basename(vim.uri_decode(entry.uri))] = true
     end
-    local documents = host.documents[session.id] or {}
-    host.documents[session.id] = documents
-    for _, buf in ipairs(vim.api.nvim_list_bufs()) do
-      local uri = host.uri(buf)
-      if uri and uri:match('^file:') and names[vim.fs.basename(vim.uri_decode(uri))] then
-        documents[uri] = true
-      end
-    end
+    host.names[session.id] = names
     host.refresh(M)
   end)
 end
@@ -393,7 +386,7 @@ local function initialized(result)
   connection:notify('initialized')
   connection:request('session/list', nil, function(err, list)
     if err then
-      return connected(err.message)
+      return -- the connection ended; closed() has said so
     end
     ready = true
     retry_ms = FIRST_RETRY_MS
@@ -404,6 +397,11 @@ local function initialized(result)
     take_over(list.sessions or {})
     connected()
   end)
+end
+
+--- Whether anything here waits for the daemon.
+local function needed()
+  return next(M.sessions) ~= nil or next(buffers.attached) ~= nil
 end
 
 local function try_again()
@@ -431,14 +429,13 @@ local function closed(reason)
   presence.cursors = {}
   presence.redraw()
   connected(('The Earshot daemon does not answer (%s); see :checkhealth earshot.'):format(reason or 'no reason given'))
-  if next(M.sessions) == nil and next(buffers.attached) == nil then
-    return
-  end
-  if was_ready then
+  if was_ready and needed() then
     lost = true
     ui.say('The connection to the daemon was lost; typing goes on, and is sent once it is back.', vim.log.levels.WARN)
   end
-  try_again()
+  if needed() then
+    try_again()
+  end
 end
 
 --- Connects, if that was not done, and says how it went.
@@ -479,17 +476,28 @@ function M.connect(done)
     closed = closed,
   })
   if not this then
-    return connected(('%s could not be started (%s); see :checkhealth earshot.'):format(command[1], problem))
+    connected(('%s could not be started (%s); see :checkhealth earshot.'):format(command[1], problem))
+    if needed() then
+      try_again()
+    end
+    return
   end
   connection = this
-  connection:request('initialize', initialize_params(), function(err, result)
-    if err then
-      if err.code ~= 0 then
-        connected(err.message)
-      end
-      return
+  local function give_up(reason)
+    if connection == this and not ready then
+      this:close()
+      closed(reason)
     end
-    initialized(result)
+  end
+  vim.defer_fn(function()
+    give_up('it said nothing for 10 s')
+  end, CONNECT_MS)
+  this:request('initialize', initialize_params(), function(err, result)
+    if not err then
+      initialized(result)
+    elseif err.code ~= 0 then
+      give_up(err.message)
+    end
   end)
 end
 

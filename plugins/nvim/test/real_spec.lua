@@ -1,0 +1,197 @@
+-- The real thing: two Neovims, each with a daemon of its own, edit the same files at the same time.
+-- Runs where the earshot program is built (bin/earshot, or EARSHOT_BIN); SECONDS says how long each file is edited.
+local t = _G.t
+local root = vim.fn.fnamemodify(debug.getinfo(1, 'S').source:sub(2), ':p:h:h')
+local program = vim.env.EARSHOT_BIN or (vim.env.EARSHOT_ROOT or '') .. '/bin/earshot'
+if vim.fn.executable(program) == 0 then
+  io.stdout:write('real_spec.lua: left out, there is no ' .. program .. ' (make build)\n')
+  return
+end
+
+local SECONDS = tonumber(vim.env.SECONDS) or 5
+local seed = tonumber(vim.env.SEED) or os.time()
+math.randomseed(seed)
+
+---@class Editor
+---@field name string
+---@field channel integer
+local Editor = {}
+Editor.__index = Editor
+
+function Editor.new(name)
+  -- Sockets have short names.
+  local home = vim.fn.tempname()
+  vim.fn.mkdir(home .. '/run', 'p', '0700')
+  local channel = vim.fn.jobstart({ vim.v.progpath, '--embed', '--headless', '-u', 'NONE', '-i', 'NONE', '-n' }, {
+    rpc = true,
+    env = { HOME = home, XDG_RUNTIME_DIR = home .. '/run', XDG_CONFIG_HOME = home .. '/config' },
+  })
+  local self = setmetatable({ name = name, channel = channel, home = home }, Editor)
+  self:lua(
+    [[
+    local root, program, name = ...
+    vim.opt.runtimepath:prepend(root)
+    vim.g.earshot_cmd, vim.g.earshot_name = program, name
+    said = {}
+    vim.notify = function(text) said[#said + 1] = text end
+    vim.ui.select = function(_, _, done) done(nil) end
+    vim.cmd('runtime plugin/earshot.lua')
+  ]],
+    root,
+    program,
+    name
+  )
+  return self
+end
+
+function Editor:lua(code, ...)
+  return vim.fn.rpcrequest(self.channel, 'nvim_exec_lua', code, { ... })
+end
+
+function Editor:wait(expression, what)
+  if not vim.wait(20000, function()
+    return self:lua('return (' .. expression .. ') and true or false')
+  end, 20) then
+    error(('%s waited in vain for %s; it was told: %s'):format(
+      self.name,
+      what or expression,
+      vim.inspect(self:lua('return said'))
+    ), 2)
+  end
+end
+
+function Editor:text()
+  return self:lua("return require('earshot.buffer').text(0)")
+end
+
+--- Keys as typed, and until they are taken.
+function Editor:type(keys)
+  vim.fn.rpcrequest(self.channel, 'nvim_input', keys)
+end
+
+function Editor:stop()
+  self:lua("vim.schedule(function() vim.cmd('qa!') end)")
+  vim.fn.jobwait({ self.channel }, 5000)
+end
+
+local files = {
+  ['plain.txt'] = 'one\ntwo\nthree\n',
+  ['crlf.txt'] = 'one\r\ntwo\r\nthree\r\n',
+  ['empty.txt'] = '',
+  ['noeol.txt'] = 'one\ntwo 🎉',
+}
+local project = t.folder .. '/project'
+for name, bytes in pairs(files) do
+  t.write('project/' .. name, bytes)
+end
+
+local host, guest = Editor.new('Grace'), Editor.new('Ada')
+
+t.test('share, join, admit', function()
+  host:lua("require('earshot').share(...)", project)
+  host:wait("require('earshot.session').list()[1]", 'the session')
+  local code = host:lua("return require('earshot.session').list()[1].code")
+  guest:lua("require('earshot').join(...)", code)
+  host:wait("#require('earshot.ui').waiting() > 0", 'the knock')
+  host:lua("require('earshot').admit()")
+  guest:wait("require('earshot.session').list()[1]", 'the session')
+end)
+
+--- Waits until both hold the same text and nothing moves any more.
+local function settle(what)
+  local last, same = nil, 0
+  local equal = vim.wait(30000, function()
+    local a, b = host:text(), guest:text()
+    same = a == b and a == last and same + 1 or 0
+    last = a
+    return same >= 10
+  end, 50)
+  if not equal then
+    t.equal(guest:text(), host:text(), what)
+  end
+end
+
+local function open(name)
+  host:lua("vim.cmd.edit(...)", project .. '/' .. name)
+  guest:lua("require('earshot').open(...)", name)
+  guest:wait(("vim.api.nvim_buf_get_name(0):match('%s$')"):format(name:gsub('%.', '%%.')), name)
+  guest:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'didOpen')
+  host:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'didOpen')
+  settle(name .. ' opened')
+end
+
+for name in vim.spairs(files) do
+  t.test(('%s: what both type is there once, everywhere (seed %d)'):format(name, seed), function()
+    open(name)
+    local typed, count = {}, 0
+    local ends = vim.uv.now() + SECONDS * 1000
+    while vim.uv.now() < ends do
+      for _, editor in ipairs({ host, guest }) do
+        count = count + 1
+        local marker = ('(%s%d🎉)'):format(editor.name, count)
+        typed[#typed + 1] = marker
+        local moves = { 'gg', 'G', 'j', 'k' }
+        local ways = { 'o', 'O', 'A' }
+        editor:type(moves[math.random(#moves)] .. ways[math.random(#ways)] .. marker .. '<Esc>')
+      end
+      vim.wait(math.random(0, 60))
+      vim.uv.update_time()
+    end
+    settle(name)
+    local text = host:text()
+    for _, marker in ipairs(typed) do
+      local _, times = text:gsub(vim.pesc(marker), '')
+      t.equal(times, 1, marker)
+    end
+    t.truthy(count > 10)
+  end)
+
+  t.test(('%s: deleting, pasting and undoing end equal (seed %d)'):format(name, seed), function()
+    open(name)
+    local keys = { 'ix y<Esc>', 'dd', 'p', 'P', 'u', 'u', '<C-r>', 'x', 'J', 'yyp', 'o🎉<CR>é<Esc>', 'ggO<Esc>', 'Gdd' }
+    keys[#keys + 1] = 'dw'
+    keys[#keys + 1] = ':silent! %s/o/0/<CR>'
+    keys[#keys + 1] = 'A<BS><BS>z<Esc>'
+    local ends = vim.uv.now() + SECONDS * 1000
+    while vim.uv.now() < ends do
+      for _, editor in ipairs({ host, guest }) do
+        local moves = { 'gg', 'G', 'j', 'k', 'w', '' }
+        editor:type(moves[math.random(#moves)] .. keys[math.random(#keys)])
+      end
+      vim.wait(math.random(0, 60))
+      vim.uv.update_time()
+    end
+    host:type('<Esc>')
+    guest:type('<Esc>')
+    settle(name)
+  end)
+
+  t.test(('%s: a guest saves, and the host is not asked'):format(name), function()
+    open(name)
+    guest:lua("vim.cmd('silent write')")
+    host:wait("not vim.bo.modified", "the host's nomodified")
+    guest:wait("not vim.bo.modified", "the guest's nomodified")
+    local bytes = t.read(project .. '/' .. name)
+    local want = host:text()
+    if name == 'crlf.txt' then
+      want = want:gsub('\n', '\r\n')
+    end
+    t.equal(bytes, want)
+    host:lua("vim.cmd('checktime')")
+    host:type('Ax<Esc>')
+    host:wait('vim.bo.modified', 'a change')
+    host:lua("vim.cmd('silent write')")
+    settle(name)
+  end)
+end
+
+t.test('nothing had to be mended, and the end is told', function()
+  for _, editor in ipairs({ host, guest }) do
+    t.truthy(not table.concat(editor:lua('return said'), '\n'):find('mended'), editor.name)
+  end
+  host:lua("require('earshot').leave()")
+  guest:wait("#require('earshot.session').list() == 0", 'the end')
+end)
+
+host:stop()
+guest:stop()
