@@ -36,11 +36,7 @@ func (d *Doc) begin() *change {
 func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) error {
 	d := c.d
 	n, size := measure(ops)
-	edges := len(parents)
-	if edges == 1 && parents[0]+1 == d.log.graph.size() {
-		edges = 0
-	}
-	if err := c.fits(len(ops), edges, n, size); err != nil {
+	if err := c.fits(parents, len(ops), n, size); err != nil {
 		return err
 	}
 	d.dropMarks(parents.last())
@@ -80,8 +76,12 @@ func measure(ops []op) (events, bytes int) {
 }
 
 // fits checks the limits of the log. A block may begin a run of its author's beside the runs of its ops.
-func (c *change) fits(ops, edges, events, bytes int) error {
+func (c *change) fits(parents Frontier, ops, events, bytes int) error {
 	l, max := &c.d.log, c.d.limits
+	edges := len(parents)
+	if edges == 1 && parents.last() == l.graph.size() {
+		edges = 0
+	}
 	switch {
 	case int(l.graph.size())+events > max.events,
 		len(l.content)+bytes > max.content,

@@ -92,8 +92,8 @@ func (r *reader) agent() (a Agent) {
 	return a
 }
 
-// decode reads an encoding. It allocates at most some 40 times the length of b, and never more than 100 bytes for
-// each of MaxRuns and 8 for each of MaxEdges.
+// decode reads an encoding. It allocates at most some 40 times the length of b, and never more than 200 bytes
+// for each of MaxRuns and 16 for each of MaxEdges.
 func decode(b []byte) (*batch, error) {
 	if len(b) > MaxEncoding {
 		return nil, ErrTooLarge

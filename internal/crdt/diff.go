@@ -14,7 +14,7 @@ func (d *Doc) Diff(from, to Frontier) text.Patch {
 	if len(back) == 0 && len(forth) == 0 {
 		return nil
 	}
-	if p, ok := d.along(from, back, forth); ok {
+	if p, ok := d.along(from, forth); ok {
 		return p
 	}
 	t := d.trackerFrom(min(from.last(), to.last()))
@@ -24,9 +24,10 @@ func (d *Doc) Diff(from, to Frontier) text.Patch {
 	return d.patch(t.turned(touched))
 }
 
-// along is Diff where the way leads over one run of the graph, on whose events' words we can rely.
-func (d *Doc) along(from Frontier, back, forth []stretch) (p text.Patch, ok bool) {
-	if len(back) > 0 || len(forth) != 1 {
+// along is Diff where all that is to be added is one run of the graph that was made on from: its positions mean
+// what they say.
+func (d *Doc) along(from Frontier, forth []stretch) (p text.Patch, ok bool) {
+	if len(forth) != 1 {
 		return nil, false
 	}
 	way, g := forth[0], &d.log.graph
@@ -67,7 +68,7 @@ func (t *tracker) touched(events []stretch) []items {
 	done := uint32(0) // all ids before are
 	for _, r := range found {
 		id, end := max(r.id, done), r.id+r.n
-		t.eachSpan(id, end, func(_ spot, _ uint32, s span) {
+		t.eachSpan(id, end, func(_ spot, s span) {
 			now = append(now, items{s.id, s.n, s.state == 1})
 		})
 		done = max(done, end)
@@ -75,14 +76,13 @@ func (t *tracker) touched(events []stretch) []items {
 	return now
 }
 
-// eachSpan calls f for the spans that hold the items from id up to, not including, end; each is cut to that
-// range, which begins off items into it.
-func (t *tracker) eachSpan(id, end uint32, f func(p spot, off uint32, part span)) {
+// eachSpan calls f for the spans that hold the items from id up to, not including, end, cut to that range.
+func (t *tracker) eachSpan(id, end uint32, f func(p spot, part span)) {
 	for id < end {
 		p, off := t.find(id)
 		s := t.at(p).skip(off)
 		s.n = min(s.n, end-id)
-		f(p, off, s)
+		f(p, s)
 		id += s.n
 	}
 }
@@ -95,20 +95,16 @@ type turn struct {
 	appear bool
 }
 
-// turned returns what of the items the prepare version shows otherwise, in the order of the text.
+// turned returns what of the items the prepare version shows otherwise, in the order of the text. Moving there has
+// cut the spans where the events' items begin, so that each part begins with its span.
 func (t *tracker) turned(before []items) []turn {
 	var turns []turn
 	for _, r := range before {
-		t.eachSpan(r.id, r.id+r.n, func(p spot, off uint32, s span) {
-			shown := s.state == 1
-			if shown == r.shown {
-				return
+		t.eachSpan(r.id, r.id+r.n, func(p spot, s span) {
+			if shown := s.state == 1; shown != r.shown {
+				w := t.before(p)
+				turns = append(turns, turn{w.all, w.now, s.id, s.n, shown})
 			}
-			w := t.before(p)
-			if shown {
-				w.now += off
-			}
-			turns = append(turns, turn{w.all + off, w.now, s.id, s.n, shown})
 		})
 	}
 	slices.SortFunc(turns, func(a, b turn) int { return int(int64(a.order) - int64(b.order)) })

@@ -118,8 +118,8 @@ func (d *Doc) LastOf(a Agent) Frontier {
 // to the head text.
 //
 // The agent's earlier events must be in the history of at (ErrAgent), p must fit the text there (ErrPosition), its
-// insertions must be valid UTF-8 (ErrCorrupt), and no limit may be passed (ErrTooLarge; here MaxText counts bytes
-// of the head). On an error nothing is changed.
+// insertions must be valid UTF-8 (ErrCorrupt), and no limit may be passed (ErrTooLarge; here an insertion may not
+// bring the head above MaxText bytes). On an error nothing is changed.
 func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head text.Patch, err error) {
 	ops, content, err := opsOf(p)
 	if err != nil || len(ops) == 0 {
@@ -128,7 +128,7 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 	if last := d.LastOf(a); !at.Equal(d.head) && !d.Contains(at, last) {
 		return at, nil, ErrAgent
 	}
-	if d.text.Size()+len(content) > d.limits.text {
+	if len(content) > 0 && d.text.Size()+len(content) > d.limits.text {
 		return at, nil, ErrTooLarge
 	}
 	c := d.begin()
@@ -152,8 +152,10 @@ func opsOf(p text.Patch) (ops []op, content []byte, err error) {
 	end, shift := 0, 0
 	lv := uint32(0)
 	add := func(kind kind, pos, n, size int) {
-		ops = append(ops, op{lv: lv, n: uint32(n), pos: uint32(pos), off: uint32(len(content)), size: uint32(size), kind: kind})
-		lv += uint32(n)
+		o := op{lv: lv, n: uint32(n), pos: uint32(pos), kind: kind}
+		o.off, o.size = uint32(len(content)), uint32(size)
+		ops = append(ops, o)
+		lv += o.n
 	}
 	for _, e := range p {
 		if e.Pos < end || e.Del < 0 || e.Pos > MaxText || e.Del > MaxText {

@@ -132,6 +132,70 @@ func TestEncoding(t *testing.T) {
 	}
 }
 
+// TestSummaries: two that each lack something of one author find out what.
+func TestSummaries(t *testing.T) {
+	a := fork(t)
+	b, err := Load(a.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustEdit(t, a, 1, a.Head(), text.Patch{{Pos: 0, Ins: "1"}})
+	mustEdit(t, b, 2, b.Head(), text.Patch{{Pos: 0, Ins: "2"}})
+	mustEdit(t, b, 2, b.Head(), text.Patch{{Pos: 9, Del: 2}})
+	mustEdit(t, b, 3, b.Head(), text.Patch{{Pos: 0, Ins: "3"}})
+	toA, toB := sinceDoc(t, b, a), sinceDoc(t, a, b)
+	for _, pair := range []struct {
+		b    []byte
+		want []Agent
+	}{{toA, []Agent{2, 3}}, {toB, []Agent{1}}} {
+		if got, err := Agents(pair.b); err != nil || !slices.Equal(got, pair.want) {
+			t.Errorf("got events of %v, %v, want %v", got, err, pair.want)
+		}
+	}
+	merge(t, a, toA)
+	merge(t, b, toB)
+	sameDoc(t, a, b)
+}
+
+// TestPlaces: what the index says after any moves is what a plain list says.
+func TestPlaces(t *testing.T) {
+	dice := seeded(1)
+	var p places
+	p.reset(0)
+	plain := make([]int32, 3000)
+	for n := uint32(0); n < uint32(len(plain)); {
+		from, size := uint32(0), uint32(1+dice.IntN(20))
+		switch dice.IntN(4) {
+		case 0: // items are added in order
+			from = n
+		case 1:
+			from = uint32(dice.IntN(int(n + 1)))
+		case 2:
+			from, size = uint32(dice.IntN(int(n+1))), uint32(dice.IntN(1000))
+		case 3: // a leaf takes a whole page
+			from, size = uint32(dice.IntN(int(n/pageSize+1)))*pageSize, pageSize
+		}
+		if from+size > n && from != n {
+			continue
+		}
+		size = min(size, uint32(len(plain))-from)
+		leaf := int32(dice.IntN(5))
+		p.set(from, size, leaf)
+		for i := range size {
+			plain[from+i] = leaf
+		}
+		n = max(n, from+size)
+		for i := range n {
+			if got := p.leaf(i); got != plain[i] {
+				t.Fatalf("item %d: got leaf %d, want %d", i, got, plain[i])
+			}
+		}
+	}
+	if len(p.lists) > len(p.pages) {
+		t.Errorf("got %d lists for %d pages", len(p.lists), len(p.pages))
+	}
+}
+
 // TestLoadErrors: what can be wrong with a Snapshot or a Summary beside its events.
 func TestLoadErrors(t *testing.T) {
 	check := func(b []byte, want error) {

@@ -163,7 +163,9 @@ func (e *encoder) list(pieces []piece) {
 }
 
 func (e *encoder) add(p piece) {
-	if parents := e.log.graph.parentsOf(p.lv); len(e.block) == 0 || e.author != p.agent || len(parents) != 1 || parents[0] != e.last {
+	parents := e.log.graph.parentsOf(p.lv)
+	goesOn := len(e.block) > 0 && e.author == p.agent && len(parents) == 1 && parents[0] == e.last
+	if !goesOn {
 		e.flush()
 		e.begin(p, parents)
 	}
@@ -232,8 +234,7 @@ func (e *encoder) finish(b []byte) []byte {
 	b = putUint(b, uint32(len(e.agents)))
 	for _, a := range e.agents {
 		b = putAgent(b, e.log.names.agents[a.index].id)
-		start := a.start
-		b = putUint(b, start)
+		b = putUint(b, a.start)
 	}
 	b = putUint(b, e.count)
 	b = append(b, e.blocks...)

@@ -163,6 +163,31 @@ func TestMergeErrors(t *testing.T) {
 	check("other parents", known("é", wireOp{1, insert, 3}, 1, [][2]uint32{{1, 0}}), ErrForged)
 }
 
+// TestUndoMarks: a merge that fails puts back the marks that it dropped, and forgets its own.
+func TestUndoMarks(t *testing.T) {
+	d := New("0123456789")
+	d.limits.markEvery = 0
+	for i := range 5 {
+		mustEdit(t, d, 1, d.Head(), text.Patch{{Pos: 2 * i, Ins: "x"}})
+	}
+	before := slices.Clone(d.marks)
+	x := []wireOp{{1, insert, 0}}
+	for _, blocks := range [][]wireBlock{
+		{{0, atRoot, x}}, // beside all marks
+		{{0, atRoot, x}, {0, [][2]uint32{{0, 0}, {1, 0}}, x}}, // then a new head, a mark
+		{{0, [][2]uint32{{1, 0}}, x}},                         // a mark more
+	} {
+		b := wireBatch{[][2]uint64{{9, 0}, {1, 5}}, blocks, strings.Repeat("x", len(blocks)+1)}
+		b.blocks = append(b.blocks, wireBlock{0, nil, []wireOp{{1, insert, 100}}})
+		if _, err := d.Merge(b.bytes()); !errors.Is(err, ErrPosition) {
+			t.Errorf("got %v, want %v", err, ErrPosition)
+		}
+		if !slices.Equal(d.marks, before) {
+			t.Errorf("got marks %v, want %v", d.marks, before)
+		}
+	}
+}
+
 // TestHalfKnown: of a run of which the beginning is here, the rest is added.
 func TestHalfKnown(t *testing.T) {
 	a := New("")
@@ -268,6 +293,7 @@ func TestEditErrors(t *testing.T) {
 	check("author forgets", 1, Frontier{3}, text.Patch{{Pos: 1, Ins: "x"}}, ErrAgent)
 	check("author forgets one", 1, Frontier{0}, text.Patch{{Pos: 1, Ins: "x"}}, ErrAgent)
 	check("author goes on", 1, Frontier{1}, text.Patch{{Pos: 1, Ins: "x"}}, nil)
+	check("deletion", 9, head, text.Patch{{Pos: 1, Del: 3}}, nil)
 	check("full", 9, head, text.Patch{{Pos: 1, Ins: strings.Repeat("x", 22)}}, nil)
 	check("more than full", 9, head, text.Patch{{Pos: 1, Ins: strings.Repeat("x", 23)}}, ErrTooLarge)
 	check("much too large", 9, head, text.Patch{{Pos: 1, Ins: strings.Repeat("x", MaxText+1)}}, ErrTooLarge)
@@ -275,7 +301,7 @@ func TestEditErrors(t *testing.T) {
 
 // TestHostile: replicas agree on whatever another sends, right or wrong, however far each has come.
 func TestHostile(t *testing.T) {
-	eachWorld(t, 2000, 25, func(t *testing.T, w *world) {
+	eachWorld(t, 800, 25, func(t *testing.T, w *world) {
 		for range 8 {
 			b := w.hostile()
 			other, err := Load(w.doc.Snapshot())

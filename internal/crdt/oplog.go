@@ -143,11 +143,8 @@ const (
 	mustNotJoin
 )
 
-// join makes next part of o, if both together are one run.
+// join makes next, whose events follow those of o, part of o, if both together are one run.
 func (o *op) join(next op) bool {
-	if o.lv+o.n != next.lv {
-		return false
-	}
 	switch {
 	case o.kind == insert && next.kind == insert:
 		wide := o.size+next.size != o.n+next.n
@@ -183,7 +180,7 @@ func (o op) directed() op {
 func (l *oplog) truncate(size LV, agents int) {
 	for k := len(l.ops) - 1; k >= 0 && l.ops[k].end() > size; k-- {
 		if l.ops[k].lv < uint32(size) {
-			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size)).directed()
+			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size))
 			break
 		}
 		l.ops = l.ops[:k]

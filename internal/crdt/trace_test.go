@@ -78,13 +78,22 @@ func TestTraces(t *testing.T) {
 			live := New(tr.StartContent)
 			remote, forgetful := New(tr.StartContent), New(tr.StartContent)
 			dice := seeded(1)
-			tr.play(t, live, func(before Frontier) {
-				merge(t, remote, live.Since(before))
+			var sent Frontier
+			each := 1 // transactions a message
+			if len(tr.Txns) > 100_000 {
+				each = 16
+			}
+			tr.play(t, live, func(Frontier) {
+				if each == 1 || dice.IntN(each) == 0 {
+					merge(t, remote, live.Since(sent))
+					sent = live.Head()
+				}
 				if dice.IntN(50) == 0 {
 					merge(t, forgetful, sinceDoc(t, live, forgetful))
 					forgetful.tracker = nil
 				}
 			})
+			merge(t, remote, live.Since(sent))
 			merge(t, forgetful, sinceDoc(t, live, forgetful))
 			loaded, err := Load(live.Snapshot())
 			if err != nil {

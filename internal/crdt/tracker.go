@@ -167,12 +167,12 @@ func (t *tracker) gap(pos uint32) (p spot, left uint32) {
 }
 
 // place inserts s before p, or joins it to the span before, and returns the span it is in now and how many
-// items of that precede it.
+// items of that precede it. If the span before is visible, its last item is the left origin of s.
 func (t *tracker) place(p spot, s span) (spot, uint32) {
 	if p.slot > 0 {
 		q := spot{p.leaf, p.slot - 1}
 		o := *t.at(q)
-		if o.id+o.n == s.id && s.left == s.id-1 && o.right == s.right && o.state == s.state && o.dead == s.dead {
+		if o.id+o.n == s.id && o.right == s.right && o.state == s.state && o.dead == s.dead {
 			at := o.n
 			o.n += s.n
 			t.change(q, o)

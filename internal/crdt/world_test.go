@@ -256,7 +256,10 @@ func eachWorld(t *testing.T, n, steps int, f func(t *testing.T, w *world)) {
 
 // TestEditsAgainstOracle: every edit does to the head what the oracle says, wherever the tracker stands.
 func TestEditsAgainstOracle(t *testing.T) {
-	eachWorld(t, 2000, 60, func(t *testing.T, w *world) { w.doc.checkTracker(t) })
+	eachWorld(t, 2000, 60, func(t *testing.T, w *world) {
+		w.doc.checkTracker(t)
+		w.checkMarks(w.doc)
+	})
 }
 
 // TestLongHistory: the same where the tree is some levels high and pages are many.
@@ -395,6 +398,7 @@ func (w *world) deliver(d *Doc, all [][]byte) {
 			d.tracker = nil
 		}
 		d.checkTracker(w.t)
+		w.checkMarks(d)
 	}
 	rest, err := w.doc.SinceSummary(d.Summary())
 	if err != nil {
@@ -402,6 +406,27 @@ func (w *world) deliver(d *Doc, all [][]byte) {
 	}
 	if _, err := d.Merge(rest); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// checkMarks checks that the marks are versions that everything is in or builds on, and have their text.
+func (w *world) checkMarks(d *Doc) {
+	w.t.Helper()
+	for _, m := range d.marks[1:] {
+		at := Frontier{m.upto - 1}
+		for lv := range d.log.graph.size() {
+			older, newer := d.Contains(at, Frontier{lv}), d.Contains(Frontier{lv}, at)
+			if older != (lv < m.upto) || !older && !newer {
+				w.t.Errorf("the mark at %d is concurrent to %d", m.upto, lv)
+			}
+		}
+		there, err := w.doc.Frontier(d.Version(at))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if got, want := m.text.String(), w.oracle.textAt(w.ints(there)); got != want {
+			w.t.Errorf("the mark at %d has the text %q, want %q", m.upto, got, want)
+		}
 	}
 }
 
