@@ -93,6 +93,7 @@ patchelf --set-interpreter "$dest/$lib/ld-linux-x86-64.so.2" --force-rpath \
   --set-rpath "\$ORIGIN/../lib/x86_64-linux-gnu" "$dest/usr/bin/nvim"
 ln -s ../usr/bin/nvim "$dest/bin/nvim"
 if ! new_enough "$dest/bin/nvim"; then
+  rm -rf "$dest"
   echo "Debian's Neovim of $suite is older than 0.10 or does not run here: install it from https://neovim.io." >&2
   exit 1
 fi

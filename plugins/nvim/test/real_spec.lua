@@ -1,5 +1,5 @@
 -- The real thing: two Neovims, each with a daemon of its own, edit the same files at the same time.
--- Runs where the earshot program is built (bin/earshot, or EARSHOT_BIN); SECONDS says how long each file is edited.
+-- Runs where the program is built (bin/earshot, or EARSHOT_BIN); EDIT_SECONDS says how long each file is edited.
 local t = _G.t
 local root = vim.fn.fnamemodify(debug.getinfo(1, 'S').source:sub(2), ':p:h:h')
 local program = vim.env.EARSHOT_BIN or (vim.env.EARSHOT_ROOT or '') .. '/bin/earshot'
@@ -8,7 +8,7 @@ if vim.fn.executable(program) == 0 then
   return
 end
 
-local SECONDS = tonumber(vim.env.SECONDS) or 5
+local SECONDS = tonumber(vim.env.EDIT_SECONDS) or 5
 local seed = tonumber(vim.env.SEED) or os.time()
 math.randomseed(seed)
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 root=$(cd -- "$here/../../.." && pwd)
-nvim=${NVIM:-$("$root/scripts/install-nvim.sh")}
+nvim=$("$root/scripts/install-nvim.sh")
 
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

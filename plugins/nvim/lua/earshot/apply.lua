@@ -293,6 +293,7 @@ local function edit_buffer(attached, edits)
   if ok then
     close_undo(attached)
     for _, eye in ipairs(eyes) do
+      -- The text is in already: a window that can't be put back must not turn the answer into a refusal.
       pcall(look_again, buf, eye)
     end
     if attached.guest then

@@ -16,7 +16,7 @@ local M = {}
 local END_OF_LINE = 2147483647
 --- Idle time before the daemon is asked whether it holds the same text, from the contract (at least 500 ms).
 local IDLE_MS = 600
---- Hashing costs about 5 ms a MiB and holds up the screen: a bigger text than this waits for a longer pause.
+--- Hashing costs about 10 ms a MiB and holds up the screen: a bigger text than this waits for a longer pause.
 local BIG_BYTES = 2 * 1024 * 1024
 local BIG_IDLE_MS = 5000
 

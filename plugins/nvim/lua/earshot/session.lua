@@ -184,11 +184,7 @@ local function end_session(ended)
   end
   local reason = ended.reason and ended.reason ~= '' and (': ' .. ended.reason) or ''
   local why = ('The session is over%s.'):format((reason:gsub('%.$', '')))
-  if known.role == 'host' then
-    ui.say(why)
-  else
-    guest.ended(ended.id, why)
-  end
+  guest.ended(ended.id, why)
   host.refresh(M)
 end
 

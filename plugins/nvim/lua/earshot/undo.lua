@@ -30,10 +30,22 @@ function M.redo()
   M.run('textDocument/redo', 'Nothing of yours is left to redo.')
 end
 
+---@param own fun()
+---@param native string
+---@return fun() act the daemon's while the buffer is shared, Neovim's after that
+local function while_shared(own, native)
+  return function()
+    if buffers.attached[vim.api.nvim_get_current_buf()] then
+      return own()
+    end
+    vim.cmd(native)
+  end
+end
+
 ---@param buf integer
 function M.map(buf)
-  vim.keymap.set('n', 'u', M.undo, { buffer = buf, desc = "Undo one's own last edit (Earshot)" })
-  vim.keymap.set('n', '<C-r>', M.redo, { buffer = buf, desc = "Redo one's own last edit (Earshot)" })
+  vim.keymap.set('n', 'u', while_shared(M.undo, 'undo'), { buffer = buf, desc = "Undo one's own last edit" })
+  vim.keymap.set('n', '<C-r>', while_shared(M.redo, 'redo'), { buffer = buf, desc = "Redo one's own last edit" })
 end
 
 return M
