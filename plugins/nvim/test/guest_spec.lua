@@ -16,6 +16,8 @@ local function join()
     [base .. 'main.go'] = 'package main\n',
     [base .. 'my%20file%23.txt'] = 'no newline',
     [base .. 'empty'] = '',
+    [base .. 'dos'] = 'a\r\nb\r\n',
+    [base .. 'mixed'] = 'a\r\nb\n',
   }
   fake.files = {
     { uri = base .. 'dir', kind = 'folder', size = 0, readonly = false },
@@ -90,6 +92,15 @@ t.test('nothing of it goes to the disk, and no undo takes the first text away', 
   vim.o.shadafile = 'NONE'
   t.truthy(t.read(shada):find('plain.txt', 1, true), 'the shada file remembers what is not shared')
   t.truthy(not t.read(shada):find('main.go', 1, true), 'the shada file tells its name')
+end)
+
+t.test('line ends', function()
+  join()
+  local buf = open(base .. 'dos')
+  t.equal({ buffers.text(buf), vim.bo[buf].fileformat, vim.bo[buf].modified }, { 'a\nb\n', 'dos', false })
+  t.equal(fake.documents[base .. 'dos'].text, 'a\nb\n')
+  buf = open(base .. 'mixed')
+  t.equal({ buffers.text(buf), vim.bo[buf].fileformat }, { 'a\r\nb\n', 'unix' })
 end)
 
 t.test('an empty document', function()

@@ -19,6 +19,16 @@ function M.split(uri)
   return session, path and vim.uri_decode(path)
 end
 
+--- Whether every line of a text ends with "\r\n", as the texts of such files are handed out.
+---@param text string
+---@return boolean
+local function is_crlf(text)
+  local _, crlf = text:gsub('\r\n', '')
+  local _, lf = text:gsub('\n', '')
+  local _, cr = text:gsub('\r', '')
+  return crlf > 0 and crlf == lf and crlf == cr
+end
+
 --- A text as lines, by the definition in buffer.lua.
 ---@param text string
 ---@return string[] lines
@@ -35,6 +45,10 @@ end
 ---@param buf integer
 ---@param text string
 local function fill(buf, text)
+  local crlf = is_crlf(text)
+  if crlf then
+    text = text:gsub('\r\n', '\n')
+  end
   local lines, eol = lines_of(text)
   local bo = vim.bo[buf]
   local levels = vim.api.nvim_get_option_value('undolevels', { buf = buf })
@@ -42,6 +56,7 @@ local function fill(buf, text)
   bo.undolevels = -1
   vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
   bo.undolevels = levels
+  bo.fileformat = crlf and 'dos' or 'unix'
   bo.endofline = eol
   bo.modified = false
 end
