@@ -48,7 +48,6 @@ local BIG_IDLE_MS = 5000
 ---@field private generation integer grows with each attachment: callbacks of an older one end themselves
 ---@field private collected? table[] changes held back while the daemon's own edit is being applied
 ---@field private idle? uv.uv_timer_t
----@field private told_healed boolean
 local Buffer = {}
 Buffer.__index = Buffer
 
@@ -399,16 +398,7 @@ function Buffer:verify()
     if err or not result or result.equal or self.version ~= asked or not self.attached then
       return
     end
-    self:rebind()
-    if not self.told_healed then
-      self.told_healed = true
-      require('earshot.ui').say(
-        ('%s had come to differ from the shared text and was mended; look it over.'):format(
-          vim.fn.fnamemodify(vim.api.nvim_buf_get_name(self.buf), ':t')
-        ),
-        vim.log.levels.WARN
-      )
-    end
+    self:rebind() -- the daemon has told the person
   end)
 end
 
@@ -471,7 +461,6 @@ function M.attach(buf, uri, wire, options)
     dirty = false,
     readonly = false,
     damaged = false,
-    told_healed = false,
   }, Buffer)
   if not self.guest then
     set_host_options(self)
