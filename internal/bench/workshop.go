@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// workshop is what all rows of an invocation share.
+type workshop struct {
+	opts   options
+	dir    string // everything temporary lies here
+	binary string // the daemon that is measured
+	places int
+}
+
+// row is one thing that is measured. start sets its scene up to where the sender says that it is ready.
+type row struct {
+	name  string
+	what  string
+	start func(ctx context.Context, w *workshop, s *scene) error
+}
+
+// Names that the report looks for.
+const (
+	rowFloor   = "floor"
+	rowHop     = "hop"
+	rowTwoHops = "two hops"
+	rowPion    = "pion"
+	rowL2      = "L2"
+	rowL2Large = "L2, 1 MB"
+)
+
+// whatTwoHops describes the one row that comes of another's scene.
+const whatTwoHops = "editor → socket → socket → editor: didChange in, applyEdit out"
+
+// allRows in the order in which each round goes through them.
+func allRows() []row {
+	return []row{
+		{rowFloor, "64 bytes through a TCP relay, one way", startFloor},
+		{rowHop, "a didChange over the editor's socket, written → decoded", startHop},
+		{rowPion, "64 bytes on a bare data channel of pion's, settings like ours", startPion(likeOurs)},
+		{"pion, defaults", "the same with pion's defaults and callbacks", startPion(defaults)},
+		{"link", "64 bytes on Live of internal/peer", startLink},
+		{"L1", "engine → link → engine, 4 KB file: before Step(didChange) → applyEdit is an effect", startLibrary(smallText)},
+		{"L1, 1 MB", "the same in a file of 1 MB", startLibrary(largeText)},
+		{rowL2, "editor → daemon → daemon → editor, 4 KB file: before didChange is written → applyEdit is read", startDaemons(smallText)},
+		{rowL2Large, "the same in a file of 1 MB", startDaemons(largeText)},
+	}
+}
+
+func rowNames() []string {
+	var names []string
+	for _, r := range allRows() {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// chooseRows takes a comma list of rows, in which a name's own comma is left out: "L2 1 MB".
+func chooseRows(list string) ([]row, error) {
+	if list == "" {
+		return allRows(), nil
+	}
+	var chosen []row
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		i := slices.IndexFunc(allRows(), func(r row) bool { return strings.ReplaceAll(r.name, ",", "") == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no row is called %q: write names of --help without their commas", name)
+		}
+		chosen = append(chosen, allRows()[i])
+	}
+	return chosen, nil
+}
+
+func newWorkshop(ctx context.Context, o options, rows []row) (*workshop, error) {
+	if err := canMeasure(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "earshot-bench")
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{opts: o, dir: dir, binary: o.daemon}
+	needed := slices.ContainsFunc(rows, func(r row) bool { return strings.HasPrefix(r.name, rowL2) })
+	if w.binary == "" && needed {
+		w.binary = filepath.Join(dir, "earshot")
+		if err := buildDaemon(ctx, w.binary); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *workshop) close() { _ = os.RemoveAll(w.dir) }
+
+// edits is how many keystrokes each part handles.
+func (w *workshop) edits() int { return w.opts.warmUp + w.opts.edits }
+
+// place is a path in a new folder that is only this user's; short, for sockets have little room.
+func (w *workshop) place(name string) string {
+	w.places++
+	dir := filepath.Join(w.dir, fmt.Sprint(w.places))
+	_ = os.Mkdir(dir, 0o700) // who uses it tells what is wrong
+	return filepath.Join(dir, name)
+}
+
+// lead is how long before the first keystroke the parts are told of the schedule.
+const lead = 300 * time.Millisecond
+
+// measure runs a row once, with the floor beside it, and adds what came out to the row's result.
+func (w *workshop) measure(ctx context.Context, r row, sum *result) (*result, error) {
+	if sum == nil {
+		sum = newResult(r)
+	}
+	s, control := &scene{}, &scene{}
+	defer s.stop()
+	defer control.stop()
+	if err := r.start(ctx, w, s); err != nil {
+		return nil, err
+	}
+	if err := startFloor(ctx, w, control); err != nil {
+		return nil, fmt.Errorf("the floor: %w", err)
+	}
+	for _, c := range []*child{s.sender, control.sender} {
+		if _, err := c.await(ctx, ready, patience); err != nil {
+			return nil, err
+		}
+	}
+	every := time.Second.Nanoseconds() / int64(w.opts.rate)
+	plan := schedule{At: now() + lead.Nanoseconds(), Every: every, Edits: w.edits()}
+	beside := plan
+	beside.At += every / 2 // in the same seconds, not in the same moment
+	before := s.cpuTimes()
+	if err := s.begin(plan); err != nil {
+		return nil, err
+	}
+	if err := control.begin(beside); err != nil {
+		return nil, err
+	}
+	lines, err := s.collect(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	floor, err := control.collect(ctx, beside)
+	if err != nil {
+		return nil, fmt.Errorf("the floor: %w", err)
+	}
+	sum.add(lines, floor[0], w.opts.warmUp)
+	sum.addCPU(s, before, s.cpuTimes(), plan.Edits)
+	return sum, nil
+}
+
+func (s *scene) begin(plan schedule) error { return s.sender.tell(note{Kind: begin, Schedule: &plan}) }
+
+// collect gives the latencies of each line, in nanoseconds and in the order of the keystrokes.
+func (s *scene) collect(ctx context.Context, plan schedule) ([][]int64, error) {
+	limit := plan.length() + lead + patience
+	from, err := s.sender.await(ctx, sent, limit)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]int64
+	for _, l := range s.lines {
+		to, err := l.receiver.await(ctx, got, limit)
+		if err != nil {
+			return nil, err
+		}
+		times, err := between(from.Stamps, to.Stamps, plan.Edits)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.receiver.name, err)
+		}
+		all = append(all, times)
+	}
+	return all, nil
+}
+
+// between pairs the k-th that was sent with the k-th that was received.
+func between(sent, got []int64, edits int) ([]int64, error) {
+	if len(sent) != edits || len(got) != edits {
+		return nil, fmt.Errorf("%d keystrokes were sent and %d received, want %d", len(sent), len(got), edits)
+	}
+	times := make([]int64, edits)
+	for k := range times {
+		if times[k] = got[k] - sent[k]; times[k] < 0 {
+			return nil, fmt.Errorf("keystroke %d was received before it was sent", k)
+		}
+	}
+	return times, nil
+}
+
+// cpuTimes of all processes; zero for one whose time can't be read.
+func (s *scene) cpuTimes() []time.Duration {
+	times := make([]time.Duration, len(s.children))
+	for i, c := range s.children {
+		times[i], _ = cpuTime(c.cmd.Process.Pid)
+	}
+	return times
+}
