@@ -1,0 +1,278 @@
+package daemon
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"earshot/internal/docpath"
+	"earshot/internal/session"
+	"earshot/internal/text"
+	"earshot/internal/workspace"
+	"earshot/protocol"
+)
+
+// folder is what one session shares of this machine's disk. The loop owns it; ops alone is used by others.
+type folder struct {
+	*workspace.Folder                                // nil until it is open
+	closed            bool                           // CloseFolder came
+	tails             map[docpath.Path]chan struct{} // for each file the end of the last operation that was begun
+	ops               sync.WaitGroup                 // under way
+}
+
+// maxDisk is how many operations on the disk run at once: each may hold a text of 32 MiB twice.
+const maxDisk = 8
+
+// useDisk carries out what concerns the disk, each in a goroutine of its own; what concerns one file happens in the order
+// in which the engine asked, and is answered in it.
+func (d *Daemon) useDisk(f session.Effect) {
+	switch f := f.(type) {
+	case session.OpenFolder:
+		d.openFolder(f)
+	case session.CloseFolder:
+		d.closeFolder(f.Session)
+	case session.Locate:
+		d.onDisk(f.Session, session.Located{Op: f.Op}, func(w *workspace.Folder) session.Event {
+			p, inside := w.Rel(f.File)
+			return session.Located{Op: f.Op, Path: p, Inside: inside}
+		})
+	case session.LoadFile:
+		gone := session.Loaded{Op: f.Op, Err: errNoFolder()}
+		d.onFile(f.Session, f.Path, gone, func(w *workspace.Folder) session.Event { return load(w, f) })
+	case session.SaveFile:
+		gone := session.Saved{Op: f.Op, Err: errNoFolder()}
+		d.onFile(f.Session, f.Path, gone, func(w *workspace.Folder) session.Event { return save(w, f) })
+	case session.ListFolder:
+		gone := session.Listed{Op: f.Op, Err: errNoFolder()}
+		d.onDisk(f.Session, gone, func(w *workspace.Folder) session.Event { return list(w, f) })
+	case session.CreateEntry:
+		gone := session.Created{Op: f.Op, Err: errNoFolder()}
+		d.onFile(f.Session, f.Path, gone, func(w *workspace.Folder) session.Event { return create(w, f) })
+	}
+}
+
+func (d *Daemon) openFolder(f session.OpenFolder) {
+	made := &folder{tails: map[docpath.Path]chan struct{}{}}
+	d.folders[f.Session] = made
+	d.begin(func() {
+		d.disk <- struct{}{}
+		defer func() { <-d.disk }()
+		w, err := openWorkspace(f)
+		if err != nil {
+			d.post(session.FolderOpened{Op: f.Op, Err: asProtocol(err)})
+			return
+		}
+		d.postAfter(func() { d.folderReady(made, w) }, session.FolderOpened{Op: f.Op, Root: w.Real(), Name: nameOf(w)})
+	})
+}
+
+func openWorkspace(f session.OpenFolder) (*workspace.Folder, error) {
+	options := workspace.Options{Allow: f.Allow}
+	if f.Folder != "" {
+		return workspace.Open(f.Folder, options)
+	}
+	return workspace.OpenFiles(f.Files, options)
+}
+
+// nameOf is what guests see of the folder's place: its last name.
+func nameOf(w *workspace.Folder) string {
+	real := strings.TrimRight(w.Real(), `/\`)
+	return real[strings.LastIndexAny(real, `/\`)+1:]
+}
+
+func (d *Daemon) folderReady(f *folder, w *workspace.Folder) {
+	f.Folder = w
+	if f.closed {
+		d.closeWhenIdle(f)
+	}
+}
+
+func (d *Daemon) closeFolder(session string) {
+	f := d.folders[session]
+	if f == nil {
+		return
+	}
+	delete(d.folders, session)
+	f.closed = true
+	if f.Folder != nil {
+		d.closeWhenIdle(f)
+	}
+}
+
+// closeWhenIdle closes a folder that is in no map any more once nothing uses it.
+func (d *Daemon) closeWhenIdle(f *folder) {
+	d.begin(func() {
+		f.ops.Wait()
+		_ = f.Close() // every save has been answered by now
+	})
+}
+
+// onDisk posts what op gives, or gone if the session's folder is.
+func (d *Daemon) onDisk(session string, gone session.Event, op func(*workspace.Folder) session.Event) {
+	d.operate(d.folders[session], nil, nil, gone, op)
+}
+
+// onFile is onDisk for one file: op begins when what was asked for before has been answered.
+func (d *Daemon) onFile(session string, p docpath.Path, gone session.Event, op func(*workspace.Folder) session.Event) {
+	f := d.folders[session]
+	if f == nil {
+		d.operate(nil, nil, nil, gone, op)
+		return
+	}
+	before, done := f.tails[p], make(chan struct{})
+	f.tails[p] = done
+	d.operate(f, before, func() {
+		if f.tails[p] == done {
+			delete(f.tails, p)
+		}
+		close(done)
+	}, gone, op)
+}
+
+// operate runs op once before is closed and there is a token, and posts its answer; after, in the loop, comes first.
+func (d *Daemon) operate(f *folder, before <-chan struct{}, after func(), gone session.Event, op func(*workspace.Folder) session.Event) {
+	if f == nil || f.Folder == nil {
+		d.begin(func() { d.postAfter(after, gone) })
+		return
+	}
+	w := f.Folder
+	f.ops.Add(1)
+	d.begin(func() {
+		defer f.ops.Done()
+		if before != nil {
+			select {
+			case <-before:
+			case <-d.over: // nobody will close it
+			}
+		}
+		d.disk <- struct{}{}
+		answer := op(w)
+		<-d.disk
+		d.postAfter(after, answer)
+	})
+}
+
+func errNoFolder() *protocol.Error {
+	return protocol.Errorf(protocol.Ended, "The session has ended, so its files are closed.")
+}
+
+func load(w *workspace.Folder, f session.LoadFile) session.Event {
+	got, err := w.Load(f.Path)
+	if err != nil {
+		return session.Loaded{Op: f.Op, Err: asProtocol(err)}
+	}
+	identity, err := w.Identity(f.Path)
+	if err != nil {
+		return session.Loaded{Op: f.Op, Err: asProtocol(err)}
+	}
+	return session.Loaded{Op: f.Op, Text: got.Text, Form: fromForm(got.Form), Stamp: fromStamp(got.Stamp), Identity: identity,
+		Readonly: got.ReadOnly}
+}
+
+// save writes a file. One that was removed meanwhile is made anew: the text that people see is then all there is of it.
+func save(w *workspace.Folder, f session.SaveFile) session.Event {
+	base, err := toStamp(f.Base)
+	if err != nil {
+		return session.Saved{Op: f.Op, Err: protocol.Errorf(protocol.SaveFailed, "The file can't be compared with the disk; open it again.")}
+	}
+	stamp, err := w.Save(f.Path, f.Text, toForm(f.Form), base)
+	var changed *workspace.DiskChanged
+	if errors.As(err, &changed) && changed.Gone {
+		stamp, err = w.Save(f.Path, f.Text, toForm(f.Form), workspace.Stamp{})
+	}
+	if errors.As(err, &changed) && !changed.Gone && changed.Bad == nil {
+		return session.Saved{Op: f.Op, Changed: true, Text: changed.Disk.Text, Form: fromForm(changed.Disk.Form),
+			Stamp: fromStamp(changed.Disk.Stamp)}
+	}
+	if err != nil {
+		return session.Saved{Op: f.Op, Err: asProtocol(err)}
+	}
+	return session.Saved{Op: f.Op, Stamp: fromStamp(stamp)}
+}
+
+func list(w *workspace.Folder, f session.ListFolder) session.Event {
+	page, err := w.List(f.Path, workspace.Query{Recursive: f.Recursive, Cursor: f.Cursor})
+	if err != nil {
+		return session.Listed{Op: f.Op, Err: asProtocol(err)}
+	}
+	out := session.Listed{Op: f.Op, Cursor: page.Next, Entries: make([]session.Entry, 0, len(page.Entries))}
+	for _, e := range page.Entries {
+		out.Entries = append(out.Entries, session.Entry{Path: e.Path, Folder: e.Kind == workspace.Dir, Size: e.Size, Readonly: e.ReadOnly})
+	}
+	return out
+}
+
+func create(w *workspace.Folder, f session.CreateEntry) session.Event {
+	if f.Kind == protocol.KindFolder {
+		return session.Created{Op: f.Op, Err: protocol.Errorf(protocol.NotInThisVersion, "Folders can't be made in this version; make it on the host's machine.")}
+	}
+	if _, err := w.Create(f.Path); err != nil {
+		return session.Created{Op: f.Op, Err: asProtocol(err)}
+	}
+	return session.Created{Op: f.Op}
+}
+
+func fromForm(f workspace.Form) protocol.Form {
+	return protocol.Form{EOL: f.EOL.String(), BOM: f.BOM, Encoding: "utf-8", FinalNewline: f.FinalNewline}
+}
+
+func toForm(f protocol.Form) workspace.Form {
+	out := workspace.Form{BOM: f.BOM, Encoding: f.Encoding, FinalNewline: f.FinalNewline}
+	if f.EOL == text.CRLF.String() {
+		out.EOL = text.CRLF
+	}
+	return out
+}
+
+// fromStamp writes a stamp as the engine keeps it: the hash in hexadecimal, a hyphen, the mode in octal; "" for the zero
+// Stamp.
+func fromStamp(s workspace.Stamp) string {
+	if s == (workspace.Stamp{}) {
+		return ""
+	}
+	return hex.EncodeToString(s.Sum[:]) + "-" + strconv.FormatUint(uint64(s.Mode), 8)
+}
+
+func toStamp(s string) (workspace.Stamp, error) {
+	var out workspace.Stamp
+	if s == "" {
+		return out, nil
+	}
+	sum, mode, _ := strings.Cut(s, "-")
+	b, err := hex.DecodeString(sum)
+	if err != nil || len(b) != len(out.Sum) {
+		return out, fmt.Errorf("read a stamp of %d bytes", len(s))
+	}
+	bits, err := strconv.ParseUint(mode, 8, 32)
+	if err != nil {
+		return out, fmt.Errorf("read a stamp's mode: %w", err)
+	}
+	copy(out.Sum[:], b)
+	out.Mode = fs.FileMode(bits)
+	return out, nil
+}
+
+// asProtocol makes what an editor is told of an error of workspace.
+func asProtocol(err error) *protocol.Error {
+	kind := protocol.Kind(workspace.KindOf(err))
+	if kind == "" {
+		kind = protocol.SaveFailed
+	}
+	return protocol.Errorf(kind, "%s", sentence(err.Error()))
+}
+
+// sentence begins with a capital and ends with a stop, as everything that a person reads.
+func sentence(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[n:]
+	if strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
+}
