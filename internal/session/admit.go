@@ -26,15 +26,15 @@ func (e *Engine) knocked(s *session, ev Knocked) {
 		k.member.Name = "somebody"
 	}
 	if s.state == protocol.SessionEnded {
-		e.emit(Decide{Session: s.id, Intro: ev.Intro, Why: "the session has ended"})
+		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.Ended, Why: "the session has ended"})
 		return
 	}
 	if s.guests() >= s.mostGuests() {
-		e.emit(Decide{Session: s.id, Intro: ev.Intro, Why: "the session is full"})
+		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.RoomFull, Why: "the session is full"})
 		return
 	}
 	if len(s.knocks) >= MaxKnocks {
-		e.emit(Decide{Session: s.id, Intro: ev.Intro, Why: "too many people are waiting; try again in a minute"})
+		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.RateLimited, Why: "too many people are waiting; try again in a minute"})
 		return
 	}
 	s.knocks = append(s.knocks, k)

@@ -114,13 +114,14 @@ type NewCode struct{ Session string }
 // CloseRoom lets nobody in any more.
 type CloseRoom struct{ Session string }
 
-// Decide tells an introduction what the host's people said.
+// Decide tells an introduction what the host's people said. Kind says why not, where it is not that they refused.
 type Decide struct {
 	Session string
 	Intro   IntroID
 	Admit   bool
 	Member  string
 	Role    protocol.Role
+	Kind    protocol.Kind
 	Why     string
 }
 

@@ -179,7 +179,7 @@ func (e *Engine) takeRoom(ev Event) {
 			e.knocked(s, ev)
 			return
 		}
-		e.emit(Decide{Session: ev.Session, Intro: ev.Intro, Why: "the session has ended"})
+		e.emit(Decide{Session: ev.Session, Intro: ev.Intro, Kind: protocol.Ended, Why: "the session has ended"})
 	case KnockGone:
 		if s := e.session(ev.Session); s != nil {
 			e.knockGone(s, ev.Intro)
@@ -217,6 +217,9 @@ func (e *Engine) codeChanged(s *session, ev CodeChanged) {
 	}
 	e.tellHappening(protocol.Happening{Event: "code", Session: s.id, Code: ev.Code, Link: ev.Link, Message: ev.Why})
 	e.changed(s)
+	if ev.Code == "" {
+		return // whoever asked for a code gets the next
+	}
 	for _, asked := range s.inviting {
 		reply(e, asked, protocol.InviteResult{Code: ev.Code, Link: ev.Link})
 	}
