@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,8 +22,12 @@ func attachCommand(p *program) *cobra.Command {
 	}
 }
 
-// farewell is how long the daemon may take to send what it still has for an editor that has said its last.
-const farewell = 5 * time.Second
+// An editor that has said its last (a script's pipe has ended, say) is still sent what it has asked for: the daemon ends a
+// connection as soon as the other side has, so attach ends when nothing has come for quiet, or at the latest after farewell.
+const (
+	quiet    = 200 * time.Millisecond
+	farewell = 5 * time.Second
+)
 
 // attach copies bytes both ways until one side ends. It does not look into them.
 func (p *program) attach(ctx context.Context) error {
@@ -33,10 +36,11 @@ func (p *program) attach(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	out := &busy{to: p.out, wrote: make(chan struct{}, 1)}
 	fromDaemon, fromEditor := make(chan error, 1), make(chan error, 1)
 	// Ends with the daemon's side, which conn.Close ends at the latest.
 	go func() {
-		_, err := io.Copy(p.out, conn)
+		_, err := io.Copy(out, conn)
 		fromDaemon <- err
 	}()
 	// Ends with the editor's side, or with the program: nobody can interrupt the reading of standard input.
@@ -49,14 +53,31 @@ func (p *program) attach(ctx context.Context) error {
 		return err
 	case <-fromEditor: // an editor that is gone needs no error
 	}
-	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // or it is closed already
+	last := time.After(farewell)
+	for {
+		select {
+		case <-out.wrote:
+		case <-fromDaemon:
+			return nil
+		case <-time.After(quiet):
+			return nil
+		case <-last:
+			return nil
+		}
 	}
-	select {
-	case <-fromDaemon:
-	case <-time.After(farewell):
-	}
-	return nil
 }
 
-var _ interface{ CloseWrite() error } = (*net.UnixConn)(nil)
+// busy passes on what is written and tells that something was.
+type busy struct {
+	to    io.Writer
+	wrote chan struct{}
+}
+
+func (b *busy) Write(data []byte) (int, error) {
+	n, err := b.to.Write(data)
+	select {
+	case b.wrote <- struct{}{}:
+	default: // one word is enough
+	}
+	return n, err
+}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
+	"earshot/daemon"
 	"earshot/internal/rpc"
 	"earshot/protocol"
 )
@@ -62,13 +65,18 @@ func (p *program) runDaemon(ctx context.Context, o *daemonOptions) error {
 			return err
 		}
 	}
-	_, stop := untilInterrupted(ctx)
+	ctx, stop := untilInterrupted(ctx)
 	defer stop()
 	path, err := p.socket()
 	if err != nil {
 		return err
 	}
-	return notInThisVersion("the daemon at "+path, "wait for package daemon, which is built beside this")
+	log := p.log()
+	log.Info("daemon begins", zap.String("version", version), zap.Int("process", os.Getpid()))
+	return daemon.Run(ctx, daemon.Options{
+		Socket: path, Name: p.settings.Person(ctx), Version: version, Auto: o.auto, Log: log,
+		Server: p.settings.Server, ICE: p.settings.ICE, RelayOnly: p.settings.RelayOnly,
+	})
 }
 
 // endPatience is how long a daemon may take to save texts and end.

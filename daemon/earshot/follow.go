@@ -144,7 +144,8 @@ func (f *following) take(m any) {
 
 // happened shows an event of this session; its opening was shown with more.
 func (f *following) happened(h *protocol.Happening) {
-	if h.Session != f.session.ID || h.Event == "opened" {
+	own := h.Event == "joined" && h.Member != nil && h.Member.ID == f.session.Me // was told with the members
+	if h.Session != f.session.ID || h.Event == "opened" || own {
 		return
 	}
 	if f.p.json {
@@ -367,6 +368,7 @@ func (f *following) decideUnsaved(line string) bool {
 		f.leave(protocol.UnsavedDiscard)
 	case "", "o", "on", "stay":
 		f.unsavedIn, f.interrupts = nil, 0
+		f.say("The session goes on.")
 	default:
 		return false
 	}

@@ -242,7 +242,7 @@ func progressText(v *protocol.WorkDoneProgress) string {
 			protocol.StageRelay:        "connected through a relay",
 		}[v.Stage]
 	}
-	if v.Check != "" {
+	if v.Check != "" && !strings.Contains(line, v.Check) {
 		line += "; check " + plain(v.Check) + ", the host must see the same"
 	}
 	return line

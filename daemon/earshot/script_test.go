@@ -28,7 +28,8 @@ import (
 //
 //	code N ARG…                 runs a program and compares its exit code
 //	start NAME ARG…             runs earshot ARG… beside the script; its output is collected
-//	terminal NAME ARG…          the same at a terminal of its own (Linux)
+//	program NAME PROGRAM ARG…   the same with another program; $EARSHOT is ours
+//	terminal NAME ARG…          the same as start at a terminal of its own (Linux)
 //	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
 //	type NAME LINE              writes a line to its standard input
 //	close NAME                  closes its standard input
@@ -37,14 +38,14 @@ import (
 //	frames FILE JSON…           writes messages as they stand on the socket
 //	finish NAME CODE            closes its input, waits for its end, compares the exit code; leaves NAME.out and NAME.err
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: setUp,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "start": start, "terminal": terminal, "expect": expect, "type": typeLine, "interrupt": interrupt, "finish": finish, "close": closeInput,
-			"converge": converge, "frames": frames,
-		},
-	})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setUp, Cmds: commands()})
+}
+
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine,
+		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "frames": frames,
+	}
 }
 
 func TestMain(m *testing.M) {
@@ -72,6 +73,11 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	env.Setenv("EARSHOT_NAME", "Ana")
 	env.Setenv("ESC", "\x1b")
+	self, err := exec.LookPath("earshot")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EARSHOT", self)
 	programs := map[string]*running{}
 	env.Values[programsKey{}] = programs
 	env.Defer(func() {
@@ -162,7 +168,14 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME ARG…")
 	}
-	r := prepare(ts, args)
+	begin(ts, neg, append([]string{args[0], "earshot"}, args[1:]...))
+}
+
+func begin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: program NAME PROGRAM ARG…")
+	}
+	r := prepare(ts, args[1:])
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	var err error
 	r.in, err = r.cmd.StdinPipe()
@@ -174,11 +187,11 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: terminal NAME ARG…")
 	}
-	r := prepare(ts, args)
+	r := prepare(ts, append([]string{"earshot"}, args[1:]...))
 	person, slave, err := openTerminal()
 	ts.Check(err)
 	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = slave, slave, slave
-	r.in = person
+	r.in = keyboard{person}
 	copied := make(chan struct{})
 	// Ends when no program has the terminal any more, which is an error to the person's end.
 	go func() {
@@ -188,13 +201,19 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	r.begin(ts, args[0], func() {
 		_ = slave.Close() // only the program may hold it now
 		<-copied
+		_ = person.Close()
 	})
 }
 
+// keyboard is a terminal's input: to close it would be to hang up.
+type keyboard struct{ io.Writer }
+
+func (keyboard) Close() error { return nil }
+
 func prepare(ts *testscript.TestScript, args []string) *running {
-	self, err := exec.LookPath("earshot") // testscript.Main puts it in front of PATH
+	path, err := exec.LookPath(args[0]) // testscript.Main puts earshot in front of PATH
 	ts.Check(err)
-	r := &running{cmd: exec.Command(self, args[1:]...), out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r := &running{cmd: exec.Command(path, args[1:]...), out: newOutput(), err: newOutput(), ended: make(chan struct{})}
 	r.cmd.Dir = ts.MkAbs(".")
 	r.cmd.Env = environment(ts)
 	return r
