@@ -303,7 +303,8 @@ func (e *Editor) arrived(now time.Time, p pending) []Message {
 		if p.params.Earshot != nil {
 			e.stamp = p.params.Earshot.Stamp
 		}
-		e.push(pending{at: now.Add(e.hop), call: p.call, answer: answer(true, e.tick)})
+		late := time.Duration(e.rng.Int64N(int64(e.hop) + 1)) // a promise is kept when other things have been done
+		e.push(pending{at: now.Add(e.hop + late), call: p.call, answer: answer(true, e.tick)})
 		return nil
 	case p.change != nil:
 		e.plugin = p.change.TextDocument.Version

@@ -73,7 +73,10 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 		return nil, false
 	}
 	if stamp != "" {
-		if at, ok := d.atStamp(stamp); ok {
+		if at, agent, ok := d.atStamp(stamp); ok {
+			if !d.writes(agent) {
+				m.agent = agent // the stamp stays the editor's until it applies another edit: its agent has to be found then
+			}
 			d.forget(m)
 			return at, true
 		}
@@ -85,6 +88,11 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 		}
 	}
 	return nil, false
+}
+
+// writes tells whether a buffer that is attached now makes its events under an agent's name.
+func (d *document) writes(a crdt.Agent) bool {
+	return slices.ContainsFunc(d.mirrors, func(m *mirror) bool { return m.agent == a })
 }
 
 // forget drops what was kept for a buffer that is back.
@@ -117,7 +125,7 @@ func (d *document) bases() []base {
 	for _, m := range d.mirrors {
 		all = append(all, base{m.at, m.skew, m.buffer})
 		if m.flight != nil && m.flight.after != nil {
-			all = append(all, base{m.flight.target, nil, m.flight.after})
+			all = append(all, base{m.flight.target, m.flight.skew, m.flight.after})
 		}
 	}
 	for _, p := range slices.Backward(d.pins) {
@@ -183,6 +191,42 @@ func split(p text.Patch) (inserted, deleted text.Patch) {
 	return inserted, deleted
 }
 
+// closing is a document that an exact editor closed, and perhaps opened again, before it answered an edit: it may yet
+// apply it, for its version of the buffer is still the same.
+type closing struct {
+	again *private // as which it was opened again, or nil
+}
+
+// close ends an attachment at the editor's wish, once it is known what became of an edit under way.
+func (e *Engine) close(m *mirror) {
+	if f := m.flight; f == nil || !m.client.exact {
+		e.detach(m)
+		return
+	}
+	m.closing = &closing{}
+}
+
+// closed ends the attachment of a buffer whose last answer has come. What was applied after the document was opened again
+// is part of the text that it was opened with.
+func (e *Engine) closed(m *mirror, applied bool, res *protocol.ApplyWorkspaceEditResult) {
+	f, own := m.flight, m.closing.again
+	stamp := m.doc.stampOf(m.agent, f.target)
+	reported := len(m.held) > 0 // then what was opened has it already, and the stamp with it
+	if applied && reported {
+		e.landed(m, f, res.Version)
+	}
+	m.flight, m.held = nil, nil
+	e.detach(m)
+	if own == nil || !slices.Contains(m.client.private, own) {
+		return
+	}
+	if applied && !reported {
+		own.foldFirst(m.client, f.version, res.Version)
+		own.stamp = stamp
+	}
+	e.offer(m.client, own)
+}
+
 // detach ends an attachment: didClose never changes the text.
 func (e *Engine) detach(m *mirror) {
 	e.guess(m)
@@ -203,7 +247,7 @@ func (e *Engine) lose(m *mirror) {
 		d.lost = append(d.lost, &lostMirror{replica, m.key, slices.Clone(at), skew, buffer, e.now})
 	}
 	if flown != nil && flown.after != nil && m.flightUnsettled(flown) {
-		keep(flown.target, nil, flown.after, "") // it may hold this too
+		keep(flown.target, flown.skew, flown.after, "") // it may hold this too
 	}
 	keep(m.at, m.skew, m.buffer, m.client.replica)
 }

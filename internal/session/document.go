@@ -178,32 +178,33 @@ func (d *document) stampOf(a crdt.Agent, f crdt.Frontier) string {
 
 const stampVersion = 1
 
-// atStamp is the version of the buffer that hands back a stamp: all that it was told and all that it reported.
-func (d *document) atStamp(stamp string) (crdt.Frontier, bool) {
+// atStamp is the version of the buffer that hands back a stamp, all that it was told and all that it reported, and the
+// agent under whose name it did.
+func (d *document) atStamp(stamp string) (crdt.Frontier, crdt.Agent, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(stamp)
 	head := 2 + len(d.instance)
 	if err != nil || len(b) < head+8 || b[0] != stampVersion || string(b[2:head]) != d.instance {
-		return nil, false
+		return nil, 0, false
 	}
 	agent := crdt.Agent(binary.BigEndian.Uint64(b[head:]))
 	b = b[head+8:]
 	var v crdt.Version
 	for len(b) > 0 {
 		if len(b) < 9 {
-			return nil, false
+			return nil, 0, false
 		}
 		seq, n := binary.Uvarint(b[8:])
 		if n <= 0 || seq > 1<<32-1 {
-			return nil, false
+			return nil, 0, false
 		}
 		v = append(v, crdt.ID{Agent: crdt.Agent(binary.BigEndian.Uint64(b)), Seq: uint32(seq)})
 		b = b[8+n:]
 	}
 	at, err := d.text.Frontier(v)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
-	return d.text.Union(at, d.text.LastOf(agent)), true
+	return d.text.Union(at, d.text.LastOf(agent)), agent, true
 }
 
 // bringUpToDate tells links and editors what they lack of the document.

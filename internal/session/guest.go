@@ -543,21 +543,20 @@ func (e *Engine) replace(d *document, doc *crdt.Doc) {
 	d.begin()
 	d.behind = slices.Clone(doc.Head())
 	for _, m := range d.mirrors {
-		e.guessLost(m)
-		m.agent = e.agent()
-		m.at = slices.Clone(doc.Head())
-		m.skew = text.DiffRunes(doc.Text().String(), m.buffer.String())
+		e.rebase(m, doc)
 	}
 }
 
-// guessLost ends a flight whose document was replaced: what the editor makes of it shows in its next report.
-func (e *Engine) guessLost(m *mirror) {
-	if m.flight == nil {
-		return
+// rebase puts a mirror on a new copy of its document. An edit in flight stays there: only its answer tells what the
+// buffer holds, and by then that is a skew of the new copy too.
+func (e *Engine) rebase(m *mirror, doc *crdt.Doc) {
+	now := doc.Text().String()
+	m.agent = e.agent()
+	m.at = slices.Clone(doc.Head())
+	m.skew = text.DiffRunes(now, m.buffer.String())
+	if f := m.flight; f != nil && !f.probe {
+		f.target, f.skew = m.at, text.DiffRunes(now, f.after.String())
 	}
-	delete(e.calls, m.flight.call)
-	m.flight, m.held = nil, nil
-	m.astray = true
 }
 
 func (e *Engine) takeState(s *session, f *wire.State) {

@@ -42,7 +42,7 @@ type mirror struct {
 	retry   time.Time
 	backoff time.Duration
 	strange int // edits in a row that the editor did not apply as asked
-	stamp   string
+	closing *closing // the editor closed the document with an edit under way
 	told    *protocol.DocumentChanged
 }
 
@@ -54,6 +54,7 @@ type flight struct {
 	patch    text.Patch // against the buffer
 	edits    []protocol.TextEdit
 	after    *text.Rope // the buffer if it is applied as asked
+	skew     text.Patch // from the text at target to it; nil unless the document was replaced meanwhile
 	sent     time.Time
 	probe    bool // an insertion of nothing, to get a version above 0
 	answered bool // stock: the answer came, what it reports has not
@@ -146,6 +147,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 	after, head, err := m.doc.text.Edit(m.agent, m.at, mine)
 	if err != nil {
 		m.skew = text.Compose(mine, m.skew)
+		e.tellOnce(m.client, protocol.MessageError, "The history of this text can't grow any more, so the change was taken back; save it, and share it in a new session.")
 		e.emit(Warn{What: "an edit was refused by the graph: " + err.Error()})
 		return
 	}
@@ -180,6 +182,10 @@ func (e *Engine) refuses(m *mirror, p text.Patch) string {
 func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWorkspaceEditResult, err *protocol.Error) {
 	f := m.flight
 	if f == nil || f.call != number {
+		return
+	}
+	if m.closing != nil {
+		e.closed(m, err == nil && res != nil && res.Applied, res)
 		return
 	}
 	e.touch(m.doc)
@@ -236,8 +242,7 @@ func (e *Engine) landed(m *mirror, f *flight, version *int) {
 // echoed moves the mirror over an edit that is in the buffer, as the given report of it shows.
 func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentContentChangeEvent) {
 	actual, same, err := m.replay(f, changes)
-	m.at, m.skew, m.buffer = f.target, nil, f.after
-	m.stamp = m.doc.stampOf(m.agent, f.target)
+	m.at, m.skew, m.buffer = f.target, f.skew, f.after.Clone()
 	if err != nil {
 		m.astray = true
 		return
@@ -248,7 +253,9 @@ func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentCon
 		return
 	}
 	if m.strange++; m.strange > maxStrange {
-		m.pause(e.now) // it may never: two that put each other right must not spin
+		// It may never: two that put each other right must not spin.
+		m.backoff = min(retryFirst<<min(m.strange-maxStrange, 8), retryMost)
+		m.retry = e.now.Add(m.backoff)
 	}
 	e.own(m, text.DiffRunes(m.buffer.String(), actual.String()))
 }
@@ -284,11 +291,6 @@ func (m *mirror) replay(f *flight, changes []protocol.TextDocumentContentChangeE
 // wrong place.
 func (e *Engine) decideStock(m *mirror, p *protocol.DidChangeTextDocumentParams) {
 	f := m.flight
-	if p.TextDocument.Version <= f.version && !f.probe {
-		e.typed(m, p.ContentChanges) // reported late, made before
-		m.flight = nil
-		return
-	}
 	m.version = p.TextDocument.Version
 	m.flight = nil
 	m.probed = m.probed || f.probe
@@ -354,14 +356,12 @@ func (e *Engine) misplaced(m *mirror, c *protocol.TextDocumentContentChangeEvent
 		m.astray = true
 		return
 	}
-	before := m.buffer.Clone()
 	was := m.at
 	e.own(m, p)
 	if slices.Equal(was, m.at) {
 		return
 	}
-	back := p.Invert(before)
-	_, head, err := m.doc.text.Edit(e.agent(), m.at, back)
+	_, head, err := m.doc.text.Edit(e.agent(), m.at, m.doc.text.Diff(m.at, was))
 	if err != nil {
 		e.emit(Warn{What: "a misplaced edit could not be taken back: " + err.Error()})
 		return
@@ -377,7 +377,7 @@ func (m *mirror) pause(now time.Time) {
 
 // advance sends the editor what it lacks, if it can be sent now.
 func (e *Engine) advance(m *mirror) {
-	if m.flight != nil && !e.giveUp(m) {
+	if m.closing != nil || m.flight != nil && !e.giveUp(m) {
 		return
 	}
 	d := m.doc

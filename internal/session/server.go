@@ -115,11 +115,13 @@ func (sv *server) DidOpen(from protocol.ConnID, p *protocol.DidOpenTextDocumentP
 	e := sv.engine()
 	c := e.client(from)
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
-	if old := c.mirror(key); old != nil {
-		e.detach(old)
+	old := c.mirror(key)
+	if old != nil && old.closing == nil {
+		e.close(old)
+		old = c.mirror(key)
 	}
-	if old := c.privateDoc(key); old != nil {
-		c.dropPrivate(old)
+	if was := c.privateDoc(key); was != nil {
+		c.dropPrivate(was)
 	}
 	if len(p.TextDocument.Text) > crdt.MaxText {
 		e.tell(c, protocol.MessageError, "This text is larger than 32 MiB, the most that can be shared, so it stays out of the session.")
@@ -130,6 +132,10 @@ func (sv *server) DidOpen(from protocol.ConnID, p *protocol.DidOpenTextDocumentP
 		own.stamp = p.Earshot.Stamp
 	}
 	c.private = append(c.private, own)
+	if old != nil {
+		old.closing.again = own
+		return
+	}
 	e.offer(c, own)
 }
 
@@ -137,7 +143,7 @@ func (sv *server) DidChange(from protocol.ConnID, p *protocol.DidChangeTextDocum
 	e := sv.engine()
 	c := e.client(from)
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
-	if m := c.mirror(key); m != nil {
+	if m := c.mirror(key); m != nil && m.closing == nil {
 		e.didChange(m, p)
 		return
 	}
@@ -152,8 +158,8 @@ func (sv *server) DidClose(from protocol.ConnID, p *protocol.DidCloseTextDocumen
 	e := sv.engine()
 	c := e.client(from)
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
-	if m := c.mirror(key); m != nil {
-		e.detach(m)
+	if m := c.mirror(key); m != nil && m.closing == nil {
+		e.close(m)
 	}
 	if own := c.privateDoc(key); own != nil {
 		c.dropPrivate(own)
@@ -349,6 +355,17 @@ func (own *private) change(c *client, p *protocol.DidChangeTextDocumentParams) {
 
 // maxQueued changes are kept apart, in case the document is being looked for; more are folded into its text.
 const maxQueued = 256
+
+// foldFirst makes the report of an edit part of the text as opened, if the edit changed it.
+func (own *private) foldFirst(c *client, before int, after *int) {
+	if len(own.queue) == 0 || after != nil && *after == before {
+		return
+	}
+	rest := own.queue[1:]
+	own.queue = own.queue[:1]
+	own.fold(c)
+	own.queue = rest
+}
 
 // fold applies what was reported to the text as opened, which then stands as if opened so.
 func (own *private) fold(c *client) {

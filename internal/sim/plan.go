@@ -49,8 +49,8 @@ const (
 	Crash  Deed = "crash" // the editor's connection is lost for N ms
 	Break  Deed = "break" // the link of the seat's daemon is lost
 	Save   Deed = "save"
-	Disk   Deed = "disk" // someone else writes the host's file
-	Close  Deed = "close"
+	Disk   Deed = "disk"   // someone else writes the host's file
+	Reopen Deed = "reopen" // closes and opens the document, as a plugin does whose buffer was found to differ
 )
 
 // firstMarker begins the code points that are typed once each; they lie outside the BMP, so that UTF-16 counts two.
@@ -199,6 +199,12 @@ func (r *run) act(a Action) {
 				w.breakLink(l)
 			}
 		}
+	case Reopen: // twice, with a key between, so that one stamp is handed back twice
+		r.reopen(s)
+		if s.kind == fakeeditor.Exact && s.ed != nil {
+			r.typeAt(s, a.At, r.next(1))
+			r.reopen(s)
+		}
 	case Save:
 		if s.ed != nil && s.up && s.opened {
 			s.request(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}}, func(any, *protocol.Error) {})
@@ -210,6 +216,14 @@ func (r *run) act(a Action) {
 		}
 		w.disk["a.txt"] = w.disk["a.txt"][:at] + "<disk>" + w.disk["a.txt"][at:]
 	}
+}
+
+func (r *run) reopen(s *seat) {
+	if s.ed == nil || !s.up || !s.opened || !s.exact() || !s.ed.Next().IsZero() {
+		return
+	}
+	s.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}})
+	s.send(s.ed.Open())
 }
 
 func (r *run) typeAt(s *seat, at float64, ins string) {

@@ -59,8 +59,10 @@ func drawAction(rng *rand.Rand, at int, repeats bool) Action {
 	case n < 91:
 		a.Do = Break
 	case n < 94:
+		a.Do = Reopen
+	case n < 96:
 		a.Do = Save
-	case n < 95:
+	case n < 97:
 		a.Do = Disk
 	default:
 		a.At = []float64{0, 1}[rng.IntN(2)]
@@ -107,7 +109,7 @@ func runPlan(t *testing.T, p Plan, verbose bool) int {
 	if r.Err == nil {
 		return r.Steps
 	}
-	small := Shrink(p, 400)
+	small := Shrink(p, 200)
 	again := Run(small)
 	t.Errorf("seed %d: %v\ncut down to %d actions: %v\n%s", p.Seed, r.Err, len(small.Actions), again.Err, small)
 	if verbose {

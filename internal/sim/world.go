@@ -110,7 +110,7 @@ func (w *World) at(t time.Time, do func()) {
 func (w *World) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
 
 // maxSteps of one world: some hundred actions make a few thousand; more is a loop.
-const maxSteps = 50_000
+const maxSteps = 20_000
 
 // run delivers everything up to a time.
 func (w *World) run(until time.Time) {
