@@ -14,7 +14,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/earshot, one static binary
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/earshot ./daemon/earshot
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/earshot ./daemon/earshot
 
 share: build ## build, share this folder and print the code
 	@bin/earshot share $(ARGS) .
@@ -23,8 +23,8 @@ test: tools lint cross build ## run every test, installing what it needs (under 
 	go test -race -timeout 12m ./...
 	plugins/nvim/test/run.sh
 
-test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, long simulations
-	EARSHOT_LONG=1 go test -timeout 60m -count=1 ./internal/sim/... ./daemon/...
+test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
+	go test -timeout 60m -count=1 ./internal/sim -sim.steps=5000000
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench
