@@ -39,6 +39,7 @@ type private struct {
 	item      protocol.TextDocumentItem
 	stamp     string
 	resolving bool
+	again     bool                                   // a session opened while it was resolving
 	queue     []protocol.DidChangeTextDocumentParams // changes since item
 }
 

@@ -131,16 +131,25 @@ func (d *document) dirtied(member string) {
 	d.byGuests = d.byGuests || member != d.session.me
 }
 
-// used tells whether anybody has the document.
+// used tells whether the document must stay: somebody has it, or it holds what is nowhere else. A guest whose link broke
+// may have typed meanwhile, and what it brings back builds on this copy.
 func (d *document) used() bool {
-	if len(d.mirrors) > 0 || len(d.waiting) > 0 || len(d.lost) > 0 {
+	if d.isOpen() {
 		return true
 	}
 	if !d.session.host {
 		return d.unacked()
 	}
-	if d.dirty && d.untitled == "" {
+	return d.dirty || d.shown && len(d.session.away) > 0
+}
+
+// isOpen tells whether anybody has the document.
+func (d *document) isOpen() bool {
+	if len(d.mirrors) > 0 || len(d.waiting) > 0 || len(d.lost) > 0 {
 		return true
+	}
+	if !d.session.host {
+		return false
 	}
 	for _, r := range d.session.remotes {
 		if r.has(d) {
@@ -152,7 +161,13 @@ func (d *document) used() bool {
 
 // unacked tells whether the host may lack something that was typed here.
 func (d *document) unacked() bool {
-	return d.ready && !d.session.host && (d.sent != d.acked || (!d.synced && !slices.Equal(d.text.Head(), d.behind)))
+	if !d.ready || d.session.host {
+		return false
+	}
+	if slices.ContainsFunc(d.mirrors, func(m *mirror) bool { return m.before != nil }) {
+		return true
+	}
+	return d.sent != d.acked || (!d.synced && !slices.Equal(d.text.Head(), d.behind))
 }
 
 // finish calls those who waited for the document.

@@ -7,12 +7,6 @@ import (
 	"earshot/protocol/wire"
 )
 
-// ending is a session's end that waits for texts to be saved.
-type ending struct {
-	left   int // saves under way
-	failed []protocol.DocumentURI
-}
-
 func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeaveParams) {
 	e := sv.engine()
 	s, err := e.sessionOf(p.Session)
@@ -54,46 +48,54 @@ func (s *session) unsaved() []protocol.DocumentURI {
 	return uris
 }
 
-// end ends a session on purpose; a host first saves what is to be saved. If that fails the session goes on, unless
-// nobody is there to be told (then is nil).
+// end ends a session on purpose; a host first saves what is to be saved. If that fails the session goes on.
 func (e *Engine) end(s *session, reason string, unsaved protocol.Unsaved, then func(*protocol.Error)) {
-	if then == nil {
-		then = func(*protocol.Error) {}
-	}
 	if !s.host || unsaved != protocol.UnsavedSave {
 		e.over(s, reason)
 		then(nil)
 		return
 	}
-	w := &ending{left: 1}
-	s.ending = append(s.ending, w)
-	finish := func() {
-		if w.left--; w.left > 0 {
-			return
-		}
-		s.ending = slices.DeleteFunc(s.ending, func(o *ending) bool { return o == w })
-		if len(w.failed) > 0 && !e.stopping {
-			err := protocol.Errorf(protocol.SaveFailed, "%d text(s) could not be saved, so the session goes on; save them elsewhere, or leave with unsaved \"discard\".", len(w.failed))
-			err.Data.URIs = w.failed
+	s.endings++
+	e.saveUnsaved(s, saveTries, func(failed []protocol.DocumentURI) {
+		s.endings--
+		if len(failed) > 0 && !e.stopping {
+			err := protocol.Errorf(protocol.SaveFailed, "%d text(s) could not be saved, so the session goes on; save them elsewhere, or leave with unsaved \"discard\".", len(failed))
+			err.Data.URIs = failed
 			then(err)
 			return
 		}
 		e.over(s, reason)
 		then(nil)
+	})
+}
+
+// saveUnsaved saves what guests changed and nobody saved, and again what they changed meanwhile, at most so many rounds.
+func (e *Engine) saveUnsaved(s *session, rounds int, then func(failed []protocol.DocumentURI)) {
+	uris := s.unsaved()
+	if len(uris) == 0 || rounds == 0 {
+		then(uris)
+		return
 	}
+	var failed []protocol.DocumentURI
+	left := len(uris)
 	for _, d := range slices.Clone(s.docs) {
-		if !slices.Contains(s.unsaved(), d.uri()) {
+		if !slices.Contains(uris, d.uri()) {
 			continue
 		}
-		w.left++
 		e.saveHere(d, saveTries, func(err *protocol.Error) {
 			if err != nil {
-				w.failed = append(w.failed, d.uri())
+				failed = append(failed, d.uri())
 			}
-			finish()
+			if left--; left > 0 {
+				return
+			}
+			if len(failed) > 0 {
+				then(failed)
+				return
+			}
+			e.saveUnsaved(s, rounds-1, then)
 		})
 	}
-	finish()
 }
 
 // over makes a session ended: for the host's side everywhere, for a guest's here.
@@ -128,6 +130,10 @@ func (e *Engine) over(s *session, reason string) {
 		refuse(e, asked, protocol.Errorf(protocol.Ended, "The session has ended: %s.", reason))
 	}
 	s.inviting = nil
+	if s.opening != nil {
+		refuse(e, *s.opening, protocol.Errorf(protocol.Ended, "The session has ended before it was open: %s.", reason))
+		s.opening = nil
+	}
 	e.closeDocuments(s)
 	s.members = slices.DeleteFunc(s.members, func(m *protocol.Member) bool { return m.ID != s.me })
 	e.tellHappening(protocol.Happening{Event: "ended", Session: s.id, Reason: reason})

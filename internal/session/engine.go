@@ -234,13 +234,15 @@ func (e *Engine) client(id protocol.ConnID) *client {
 	return nil
 }
 
+// session gives the session of an id: the one that is open, if one that ended (and keeps unsent edits) had it too.
 func (e *Engine) session(id string) *session {
+	var found *session
 	for _, s := range e.sessions {
-		if s.id == id {
-			return s
+		if s.id == id && (found == nil || s.state != protocol.SessionEnded) {
+			found = s
 		}
 	}
-	return nil
+	return found
 }
 
 // expire does what is due by the clock.

@@ -186,7 +186,9 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 
 func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
 	s := r.session
-	if w.Version != wire.FrameVersion || !isID(w.Session) || !isID(w.Member) {
+	role := protocol.Role(w.Role)
+	if w.Version != wire.FrameVersion || !isID(w.Session) || !isID(w.Member) || s.up == r ||
+		role != protocol.RoleEditor && role != protocol.RoleViewer {
 		e.refusedWelcome(r)
 		return
 	}
@@ -195,14 +197,14 @@ func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
 		e.refusedWelcome(r)
 		return
 	}
-	if !back && e.session(w.Session) != nil {
+	if other := e.session(w.Session); !back && other != nil && other.state != protocol.SessionEnded {
 		e.refusedWelcome(r)
 		return
 	}
 	s.id, s.me, s.up = w.Session, w.Member, r
 	s.remotes = append(s.remotes, r)
 	r.member = clean(w.Host, 10)
-	s.role = protocol.Role(w.Role)
+	s.role = role
 	s.state, s.reason = protocol.SessionOpen, ""
 	s.rejoin, s.rejoinAt, s.tries, s.brokenAt = 0, time.Time{}, 0, time.Time{}
 	e.takeMembers(s, w.Members)
@@ -229,16 +231,22 @@ func isID(s string) bool {
 }
 
 func (e *Engine) refusedWelcome(r *remote) {
-	delete(e.links, r.id)
+	e.dropRemote(r)
 	e.emit(CloseLink{Link: r.id, Reason: "the host's greeting does not fit"})
+	if r.session.id != "" {
+		e.hostLost(r.session)
+		return
+	}
+	e.notWelcome(r, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot speaks another version; use the same version on both sides."))
+}
+
+// notWelcome ends the join whose link this is.
+func (e *Engine) notWelcome(r *remote, err *protocol.Error) {
 	for _, j := range slices.Clone(e.joins) {
 		if j.link == r {
 			e.dropJoin(j)
-			refuse(e, j.request, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot speaks another version; use the same version on both sides."))
+			refuse(e, j.request, err)
 		}
-	}
-	if r.session.id != "" {
-		e.hostLost(r.session)
 	}
 }
 
@@ -317,12 +325,7 @@ func (e *Engine) dismissed(r *remote, bye *wire.Bye) {
 	s := r.session
 	reason := clean(bye.Reason, MaxSentence)
 	if s.id == "" {
-		for _, j := range slices.Clone(e.joins) {
-			if j.link == r {
-				e.dropJoin(j)
-				refuse(e, j.request, protocol.Errorf(protocol.NotAdmitted, "The host closed the door: %s.", reason))
-			}
-		}
+		e.notWelcome(r, protocol.Errorf(protocol.NotAdmitted, "The host closed the door: %s.", reason))
 		delete(e.links, r.id)
 	} else {
 		e.dropRemote(r)
@@ -453,6 +456,9 @@ func (e *Engine) fetch(d *document) {
 		got, ok := f.(*wire.Opened)
 		switch {
 		case !slices.Contains(s.docs, d):
+			if ok && got.Doc != 0 && s.doc(got.Doc) == nil && s.docAt(d.path) == nil && s.up != nil {
+				e.frame(s.up, Live, &wire.Close{Doc: got.Doc}) // nobody waits for it any more
+			}
 		case !ok:
 			if s.state != protocol.SessionReconnecting {
 				e.fetchFailed(d, lostLink())
@@ -547,10 +553,14 @@ func (e *Engine) replace(d *document, doc *crdt.Doc) {
 	}
 }
 
-// rebase puts a mirror on a new copy of its document. An edit in flight stays there: only its answer tells what the
-// buffer holds, and by then that is a skew of the new copy too.
+// rebase puts a mirror on a new copy of its document, and what was typed since the old one was void into it. An edit in
+// flight stays there: only its answer tells what the buffer holds, and by then that is a skew of the new copy too.
 func (e *Engine) rebase(m *mirror, doc *crdt.Doc) {
 	now := doc.Text().String()
+	if was, is := m.before, m.buffer; was != nil {
+		m.before, m.buffer = nil, was
+		defer func() { e.own(m, text.DiffRunes(was.String(), is.String())) }()
+	}
 	m.agent = e.agent()
 	m.at = slices.Clone(doc.Head())
 	m.skew = text.DiffRunes(now, m.buffer.String())
@@ -612,16 +622,10 @@ func (e *Engine) takeEvents(r *remote, f *wire.Events) {
 		rd = &remoteDoc{}
 		r.docs[f.Doc] = rd
 	}
-	if len(rd.partial)+len(f.Data) > maxPartial {
-		e.misbehaved(r, "sent an edit that is too large")
+	b, whole := e.piece(r, rd, f)
+	if !whole {
 		return
 	}
-	rd.partial = append(rd.partial, f.Data...)
-	if f.More {
-		return
-	}
-	b := rd.partial
-	rd.partial = nil
 	e.shareEvents(d)
 	patch, err := d.text.Merge(b)
 	if err != nil {

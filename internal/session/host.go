@@ -3,6 +3,7 @@ package session
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,14 +108,18 @@ func (e *Engine) addBuffer(s *session, own *private) {
 func (s *session) bufferPath(uri string) docpath.Path {
 	_, name, _ := strings.Cut(uri, ":")
 	name = path.Base(strings.TrimSuffix(name, "/"))
-	for _, try := range []string{name, name + "-2", name + "-3", "buffer"} {
-		p, err := docpath.Parse(try)
-		if err == nil && p != (docpath.Path{}) && s.docAt(p) == nil {
+	if p, err := docpath.Parse(name); err != nil || p == (docpath.Path{}) || len(name) > docpath.MaxPart-10 {
+		name = "buffer"
+	}
+	for n := 1; ; n++ { // ends: there are fewer documents than numbers
+		try := name
+		if n > 1 {
+			try += "-" + strconv.Itoa(n)
+		}
+		if p, err := docpath.Parse(try); err == nil && s.docAt(p) == nil {
 			return p
 		}
 	}
-	p, _ := docpath.Parse("buffer-" + strings.Repeat("x", len(s.docs)))
-	return p
 }
 
 func (e *Engine) newDocument(s *session, p docpath.Path) *document {
@@ -144,7 +149,7 @@ func (e *Engine) folderOpened(s *session, ev FolderOpened) {
 
 func (e *Engine) alreadyShared(s *session, root string) *protocol.Error {
 	for _, o := range e.sessions {
-		if o != s && o.host && o.root == root && root != "" && o.state != protocol.SessionEnded && o.opening == nil {
+		if o != s && o.host && o.root == root && root != "" && o.state != protocol.SessionEnded {
 			err := protocol.Errorf(protocol.AlreadyShared, "This folder is shared already in session %s; `earshot status` shows its code.", o.id)
 			err.Data.Session = o.id
 			return err
@@ -240,9 +245,10 @@ func (sv *server) Invite(r protocol.Request[protocol.InviteResult], p *protocol.
 // offer finds out whether a document that an editor opened is shared, and attaches it then.
 func (e *Engine) offer(c *client, own *private) {
 	if own.resolving {
+		own.again = true
 		return
 	}
-	own.resolving = true
+	own.resolving, own.again = true, false
 	e.resolve(own.uri, func(d *document, err *protocol.Error) {
 		own.resolving = false
 		if e.client(c.id) != c || !slices.Contains(c.private, own) {
@@ -255,6 +261,8 @@ func (e *Engine) offer(c *client, own *private) {
 		case err != nil && isSessionURI(own.uri):
 			c.dropPrivate(own)
 			e.tell(c, protocol.MessageError, err.Message)
+		case own.again:
+			e.offer(c, own)
 		}
 	})
 }
@@ -372,7 +380,7 @@ func (e *Engine) loadedFor(d *document, then func(*document, *protocol.Error), e
 // stale tells whether a document should be compared with the disk before it is used: nobody has it and it is clean, so
 // the disk is its truth.
 func (d *document) stale() bool {
-	return d.session.host && d.ready && !d.used() && !d.dirty && d.untitled == ""
+	return d.session.host && d.ready && !d.isOpen() && !d.dirty && d.untitled == ""
 }
 
 // refresh takes what the disk holds now as the disk's own edit.

@@ -40,7 +40,11 @@ func (e *Engine) misbehaved(r *remote, how string) {
 	e.frame(r, Live, &wire.Bye{Kind: string(protocol.VersionMismatch), Reason: "your Earshot " + how + "; use the same version on both sides"})
 	e.dropRemote(r)
 	e.emit(CloseLink{Link: r.id, Reason: how})
-	if !s.host {
+	switch {
+	case s.id == "":
+		e.notWelcome(r, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot %s; use the same version on both sides.", how))
+		return
+	case !s.host:
 		e.over(s, "the host's Earshot "+how)
 		return
 	}
@@ -120,7 +124,7 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 	case *wire.Open:
 		e.openFor(r, f)
 	case *wire.Close:
-		delete(r.docs, f.Doc)
+		r.forget(f.Doc)
 	case *wire.Save:
 		e.saveFor(r, f)
 	case *wire.Resync:
@@ -180,7 +184,9 @@ const MaxOpen = 512
 // guest has asked for them by Resync.
 func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
 	b := d.text.Snapshot()
-	r.docs[d.num] = &remoteDoc{}
+	if r.docs[d.num] == nil { // by another name it may have it already, and is sent its events
+		r.docs[d.num] = &remoteDoc{}
+	}
 	d.shown = true
 	st := d.state()
 	e.frame(r, Live, &wire.Opened{Op: op, Doc: d.num, Instance: d.instance, Path: d.path.String(), Size: len(b), State: &st})
@@ -231,6 +237,7 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 		rd = &remoteDoc{}
 		r.docs[d.num] = rd
 	}
+	r.pending -= len(rd.partial)
 	rd.synced, rd.taken, rd.partial = true, 0, nil
 	if len(lacking) > 0 {
 		e.sendEvents(r, d, lacking)
@@ -247,22 +254,22 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	if d == nil || rd == nil || !rd.synced {
 		return // sent before it heard of Reset or Close
 	}
-	if len(rd.partial)+len(f.Data) > maxPartial {
-		e.misbehaved(r, "sent an edit that is too large")
+	b, whole := e.piece(r, rd, f)
+	if !whole {
 		return
 	}
-	rd.partial = append(rd.partial, f.Data...)
-	if f.More {
-		return
-	}
-	b := rd.partial
-	rd.partial = nil
 	m := r.session.member(r.member)
 	if why := e.mayNot(d, m, b); why != "" {
 		e.reset(r, d, why)
 		return
 	}
 	patch, err := d.text.Merge(b)
+	if err == nil {
+		agents, _ := crdt.Agents(b)
+		for _, a := range agents {
+			d.owners[a] = m.ID
+		}
+	}
 	if err != nil {
 		e.emit(Warn{What: "a guest's edit was refused: " + err.Error()})
 		e.reset(r, d, "an edit could not be taken")
@@ -276,6 +283,32 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	e.relay(d, b, r)
 	e.happened(d, m.ID)
 	e.touch(d)
+}
+
+// piece adds a frame to what came of its message, and gives that once it is whole. The pieces of a message follow one
+// another, so all documents of a link share one bound.
+func (e *Engine) piece(r *remote, rd *remoteDoc, f *wire.Events) (b []byte, whole bool) {
+	if r.pending+len(f.Data) > maxPartial {
+		e.misbehaved(r, "sent an edit that is too large")
+		return nil, false
+	}
+	rd.partial = append(rd.partial, f.Data...)
+	r.pending += len(f.Data)
+	if f.More {
+		return nil, false
+	}
+	b = rd.partial
+	r.pending -= len(b)
+	rd.partial = nil
+	return b, true
+}
+
+// forget drops what is known of a document at the other end.
+func (r *remote) forget(num uint32) {
+	if rd := r.docs[num]; rd != nil {
+		r.pending -= len(rd.partial)
+		delete(r.docs, num)
+	}
 }
 
 // mayNot says why a member's events can't be taken, or "".
@@ -301,9 +334,6 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, b []byte) string {
 	if len(b) > 0 && d.text.Text().Size()+len(b) > crdt.MaxText+maxSlack {
 		return "the text would grow over 32 MiB"
 	}
-	for _, a := range agents {
-		d.owners[a] = m.ID
-	}
 	return ""
 }
 
@@ -312,6 +342,6 @@ const maxSlack = 64 << 10
 
 // reset tells a guest that its copy is void.
 func (e *Engine) reset(r *remote, d *document, why string) {
-	delete(r.docs, d.num)
+	r.forget(d.num)
 	e.frame(r, Live, &wire.Reset{Doc: d.num, Reason: why})
 }

@@ -41,8 +41,9 @@ type mirror struct {
 	astray  bool                                   // its buffer is not known any more: the next edit replaces everything
 	retry   time.Time
 	backoff time.Duration
-	strange int // edits in a row that the editor did not apply as asked
-	closing *closing // the editor closed the document with an edit under way
+	strange int        // edits in a row that the editor did not apply as asked
+	closing *closing   // the editor closed the document with an edit under way
+	before  *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
 	told    *protocol.DocumentChanged
 }
 
@@ -127,6 +128,13 @@ func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChang
 // own makes a change of the buffer into events of its agent, or into skew if the person may not change the text.
 func (e *Engine) own(m *mirror, p text.Patch) {
 	if len(p) == 0 {
+		return
+	}
+	if m.doc.void { // what the host refused can't be built upon
+		if m.before == nil {
+			m.before = m.buffer.Clone()
+		}
+		m.buffer.Apply(p)
 		return
 	}
 	if why := e.refuses(m, p); why != "" {
@@ -381,6 +389,9 @@ func (e *Engine) advance(m *mirror) {
 		return
 	}
 	d := m.doc
+	if d.void {
+		return
+	}
 	head := d.text.Head()
 	if m.settled(head) {
 		m.retry = time.Time{}

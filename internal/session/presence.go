@@ -41,8 +41,12 @@ func (sv *server) UpdatePresence(from protocol.ConnID, p *protocol.PresenceUpdat
 	if !s.has(c) || s.state == protocol.SessionEnded {
 		return
 	}
+	heads := headsOf(m.doc, m.at)
+	if len(heads) > wire.MaxHeads {
+		return // it can't be sent
+	}
 	c.presenceSeq++
-	here := &presence{member: s.me, client: clientName(c), seq: c.presenceSeq, doc: m.doc.num, version: headsOf(m.doc, m.at)}
+	here := &presence{member: s.me, client: clientName(c), seq: c.presenceSeq, doc: m.doc.num, version: heads}
 	for _, sel := range p.Selections[:min(len(p.Selections), wire.MaxSelections)] {
 		anchor, ok := m.place(sel.Anchor)
 		active, ok2 := m.place(sel.Active)
@@ -143,7 +147,11 @@ func (e *Engine) sendAllPresence(r *remote) {
 	s := r.session
 	for _, c := range e.clients {
 		if c.placeSession == s && c.presence != nil {
-			e.sendPlace(r, c.presence)
+			c.presenceSeq += 2 // newer than the goodbye that others may have been told when a link broke
+			again := *c.presence
+			again.seq = c.presenceSeq
+			c.presence = &again
+			e.sendPlace(r, &again)
 		}
 	}
 	for _, o := range s.remotes {
@@ -180,7 +188,7 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	if old != nil && old.seq >= f.Seq {
 		return
 	}
-	if old == nil && len(r.cursors) >= MaxCursors {
+	if old == nil && len(r.cursors) >= MaxCursors && !r.evict() {
 		return
 	}
 	p := &presence{member: f.Member, client: clean(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
@@ -190,6 +198,17 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 		return
 	}
 	e.presenceChanged(s)
+}
+
+// evict forgets one cursor that is in no document any more; it was kept to know late news of it from new ones.
+func (r *remote) evict() bool {
+	for _, p := range r.sortedCursors() {
+		if p.doc == 0 {
+			delete(r.cursors, p.member+"/"+p.client)
+			return true
+		}
+	}
+	return false
 }
 
 // presenceChanged has the editors of a session told, soon.
@@ -253,9 +272,9 @@ func (e *Engine) cursorFor(c *client, s *session, p *presence) protocol.Cursor {
 	way := m.wayFrom(p.version)
 	limit := m.buffer.Len()
 	at := func(pos int) protocol.Position {
-		pos = way.MapPos(max(pos, 0), text.Before)
+		pos = way.MapPos(min(max(pos, 0), crdt.MaxText), text.Before)
 		pos = m.skew.MapPos(pos, text.Before)
-		return protocol.Position(m.buffer.Position(min(pos, limit), c.enc))
+		return protocol.Position(m.buffer.Position(min(max(pos, 0), limit), c.enc))
 	}
 	for _, sel := range p.selections {
 		out.Selections = append(out.Selections, protocol.Selection{Anchor: at(sel[0]), Active: at(sel[1])})

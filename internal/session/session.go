@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -36,7 +37,7 @@ type session struct {
 	knocks            []*knock
 	opening           *protocol.Request[protocol.SessionResult]
 	away              map[string]time.Time // members whose link broke, since when
-	ending            []*ending
+	endings           int                  // under way: texts are being saved first
 	inviting          []protocol.Request[protocol.InviteResult]
 	aliases           map[docpath.Path]*document // second names of files that are open under another
 
@@ -56,6 +57,7 @@ type remote struct {
 	session *session
 	member  string // whose daemon is at the other end; "" until it is known
 	docs    map[uint32]*remoteDoc
+	pending int                  // bytes of unfinished messages of all docs
 	cursors map[string]*presence // by client
 }
 
@@ -145,6 +147,11 @@ func (s *session) info() protocol.Session {
 func (e *Engine) owns(c *client, s *session) {
 	if !s.has(c) {
 		s.owners = append(s.owners, c.id)
+		for _, k := range s.knocks {
+			if !k.done {
+				e.askAdmission(c, k)
+			}
+		}
 	}
 	s.empty = time.Time{}
 }
@@ -189,6 +196,12 @@ func (e *Engine) frame(r *remote, ch Channel, f wire.Frame) {
 
 // deadlines names every time at which something of the session is due.
 func (s *session) deadlines(at func(time.Time)) {
+	for _, d := range s.docs {
+		d.deadlines(at)
+	}
+	if s.state == protocol.SessionEnded {
+		return
+	}
 	if !s.empty.IsZero() && !s.linger {
 		at(s.empty.Add(SessionGrace))
 	}
@@ -203,9 +216,6 @@ func (s *session) deadlines(at func(time.Time)) {
 	at(s.rejoinAt)
 	if !s.brokenAt.IsZero() {
 		at(s.brokenAt.Add(MemberGrace))
-	}
-	for _, d := range s.docs {
-		d.deadlines(at)
 	}
 }
 
@@ -241,7 +251,11 @@ func (e *Engine) expireSession(s *session) {
 		return
 	}
 	s.empty = time.Time{}
-	e.end(s, "nobody used it any more on this side", protocol.UnsavedSave, nil)
+	e.end(s, "nobody used it any more on this side", protocol.UnsavedSave, func(err *protocol.Error) {
+		if err != nil && len(s.owners) == 0 {
+			s.empty = e.now // what can't be saved is kept; another try follows
+		}
+	})
 }
 
 func (e *Engine) expireDocument(d *document) {
@@ -274,6 +288,10 @@ func (e *Engine) expireDocument(d *document) {
 func (e *Engine) drop(d *document) {
 	s := d.session
 	s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+	maps.DeleteFunc(s.aliases, func(_ docpath.Path, o *document) bool { return o == d })
+	for _, r := range s.remotes {
+		r.forget(d.num)
+	}
 	d.finish(protocol.Errorf(protocol.NoSuchDocument, "%s is no longer open; open it again.", d.uri()))
 	if !s.host && s.up != nil && d.num != 0 {
 		e.frame(s.up, Live, &wire.Close{Doc: d.num})
@@ -282,7 +300,7 @@ func (e *Engine) drop(d *document) {
 
 // dropEnded forgets a session that is over once nobody looks at its texts any more.
 func (e *Engine) dropEnded(s *session) {
-	if s.state != protocol.SessionEnded || len(s.ending) > 0 {
+	if s.state != protocol.SessionEnded || s.endings > 0 {
 		return
 	}
 	for _, d := range s.docs {
