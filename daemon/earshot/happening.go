@@ -27,7 +27,7 @@ func happeningText(h *protocol.Happening) string {
 		who, role = plain(h.Member.Name), string(h.Member.Role)
 	}
 	because := ""
-	if h.Reason != "" {
+	if h.Reason != "" && h.Reason != h.Event { // one who left because they left
 		because = ": " + plain(h.Reason)
 	}
 	switch h.Event {

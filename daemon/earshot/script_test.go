@@ -35,6 +35,7 @@ import (
 //	close NAME                  closes its standard input
 //	interrupt NAME              sends it SIGINT
 //	converge FILE PROGRAM ARG…  runs a program again and again until its output is FILE's text
+//	until REGEXP PROGRAM ARG…   the same until its output matches
 //	frames FILE JSON…           writes messages as they stand on the socket
 //	finish NAME CODE            closes its input, waits for its end, compares the exit code; leaves NAME.out and NAME.err
 func TestScripts(t *testing.T) {
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine,
-		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "frames": frames,
+		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "until": until, "frames": frames,
 	}
 }
 
@@ -239,7 +240,7 @@ func (r *running) begin(ts *testscript.TestScript, name string, after func()) {
 func environment(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{"HOME", "PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR",
-		"EARSHOT_NAME", "EARSHOT_SERVER", "EARSHOT_PROFILE", "EARSHOT_SOCKET", "EARSHOT_RELAY_ONLY", "EARSHOT_ICE_SERVERS"} {
+		"EARSHOT_NAME", "EARSHOT_SERVER", "EARSHOT_PROFILE", "EARSHOT_SOCKET", "EARSHOT_RELAY_ONLY", "EARSHOT_ICE_SERVERS", "NO_COLOR", "TERM"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
@@ -313,16 +314,31 @@ func converge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: converge FILE PROGRAM ARG…")
 	}
-	want, got := ts.ReadFile(args[0]), ""
+	want := ts.ReadFile(args[0])
+	again(ts, args[1:], want, func(got string) bool { return got == want })
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP PROGRAM ARG…")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	again(ts, args[1:], args[0], pattern.MatchString)
+}
+
+// again runs a program until its output is right; each run takes long enough to leave the others room.
+func again(ts *testscript.TestScript, args []string, want string, right func(string) bool) {
+	got := ""
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if err := ts.Exec(args[1], args[2:]...); err != nil {
+		if err := ts.Exec(args[0], args[1:]...); err != nil {
 			continue
 		}
-		if got = ts.ReadFile("stdout"); got == want {
+		if got = ts.ReadFile("stdout"); right(got) {
 			return
 		}
 	}
-	ts.Fatalf("%s: got %q, want %q", args[1:], got, want)
+	ts.Fatalf("%s: got %q, want %q", args, got, want)
 }
 
 func frames(ts *testscript.TestScript, neg bool, args []string) {

@@ -21,6 +21,7 @@ func TestHappeningText(t *testing.T) {
 		"Ben\ufffd[2J (name not verified) asks to come in as editor, check 123456")
 	check(protocol.Happening{Event: "joined", Member: ben}, "Ben\ufffd[2J came in as editor")
 	check(protocol.Happening{Event: "left", Member: ben, Reason: "was removed"}, "Ben\ufffd[2J left: was removed")
+	check(protocol.Happening{Event: "left", Member: ben, Reason: "left"}, "Ben\ufffd[2J left")
 	check(protocol.Happening{Event: "changed", Member: ben, URI: "earshot://k2j8d0s9aa/a%20b.md"}, "Ben\ufffd[2J changed a b.md")
 	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "somebody changed /tmp/x")
 	check(protocol.Happening{Event: "saved", URI: "earshot://k2j8d0s9aa/a%1b%5b2J"}, "earshot://k2j8d0s9aa/a%1b%5b2J was saved")
