@@ -125,7 +125,7 @@ type Decide struct {
 	Why     string
 }
 
-// Forget makes a member's way back into the session void.
+// Forget makes a member's way back into the session void: at a host a guest's, at a guest its own.
 type Forget struct {
 	Session string
 	Member  string

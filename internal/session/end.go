@@ -122,9 +122,12 @@ func (e *Engine) over(s *session, reason string) {
 	if s.host {
 		e.emit(CloseRoom{Session: s.id})
 		e.emit(CloseFolder{Session: s.id})
-	} else if s.rejoin != 0 {
-		e.emit(CancelJoin{Join: s.rejoin})
-		s.rejoin = 0
+	} else {
+		if s.rejoin != 0 {
+			e.emit(CancelJoin{Join: s.rejoin})
+			s.rejoin = 0
+		}
+		e.emit(Forget{Session: s.id, Member: s.me})
 	}
 	for _, asked := range s.inviting {
 		refuse(e, asked, protocol.Errorf(protocol.Ended, "The session has ended: %s.", reason))
@@ -171,6 +174,9 @@ func (e *Engine) closeDocuments(s *session) {
 func (e *Engine) release(m *mirror) {
 	e.guess(m)
 	e.unlink(m)
+	if m.closing != nil {
+		return // it is closed there, or opened again, which is with the private ones already
+	}
 	m.client.private = append(m.client.private, &private{uri: m.key, item: protocol.TextDocumentItem{
 		URI: m.uri, Version: m.version, Text: m.end.FromLF(m.buffer.String())}})
 }
