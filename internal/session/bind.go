@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"earshot/internal/crdt"
 	"earshot/internal/text"
@@ -52,42 +53,55 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 		d.forget(m)
 		return
 	}
-	if !d.shown && d.session.host {
+	back := d.lostOf(m)
+	switch {
+	case back != nil && m.client.replica != "" && len(back.skew) == 0:
+		d.forget(m)
+		e.bindReturning(m, back.at, opened)
+	case !d.shown && d.session.host:
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
-		m.at, m.buffer = slices.Clone(d.text.Head()), d.text.Text().Clone()
-		e.own(m, text.DiffRunes(m.buffer.String(), opened.String()))
-		return
-	}
-	if isSessionURI(m.key) && len(d.lost) == 0 {
+		e.bindReturning(m, d.text.Head(), opened)
+	case isSessionURI(m.key) && !d.misses(m):
 		// A buffer that was never given the text says nothing about it.
 		m.at, m.buffer = slices.Clone(d.text.Head()), opened
 		m.skew, _ = text.NewPatch(text.Edit{Del: d.text.Text().Len(), Ins: opened.String()})
-		return
+	default:
+		e.bindNearest(m, opened)
 	}
-	e.bindNearest(m, opened)
 }
 
-// returning is the version of a buffer whose editor process is known: by the stamp it hands back, or by its mirror.
+// returning is the version of a buffer whose editor process hands back a stamp.
 func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
-	if m.client.replica == "" {
+	if m.client.replica == "" || stamp == "" {
 		return nil, false
 	}
-	if stamp != "" {
-		if at, agent, ok := d.atStamp(stamp); ok {
-			if !d.writes(agent) {
-				m.agent = agent // the stamp stays the editor's until it applies another edit: its agent has to be found then
-			}
-			d.forget(m)
-			return at, true
+	at, agent, ok := d.atStamp(stamp)
+	if !ok {
+		return nil, false
+	}
+	if !d.writes(agent) {
+		m.agent = agent // the stamp stays the editor's until it applies another edit: its agent has to be found then
+	}
+	d.forget(m)
+	return at, true
+}
+
+// lostOf is what is known of a buffer whose editor vanished and that this may be: by its process if that has a name.
+func (d *document) lostOf(m *mirror) *lostMirror {
+	for _, l := range slices.Backward(d.lost) {
+		if l.replica == m.client.replica && l.key == m.key {
+			return l
 		}
 	}
-	for _, l := range d.lost {
-		if l.replica == m.client.replica && l.key == m.key && len(l.skew) == 0 {
-			d.forget(m)
-			return l.at, true
-		}
-	}
-	return nil, false
+	return nil
+}
+
+// misses tells whether a buffer may be one whose editor vanished. One without a name of its process can only be one that
+// had none either.
+func (d *document) misses(m *mirror) bool {
+	return slices.ContainsFunc(d.lost, func(l *lostMirror) bool {
+		return l.key == m.key && (l.replica == "" || m.client.replica != "")
+	})
 }
 
 // writes tells whether a buffer that is attached now makes its events under an agent's name.
@@ -230,7 +244,10 @@ func (e *Engine) closed(m *mirror, applied bool, res *protocol.ApplyWorkspaceEdi
 // detach ends an attachment: didClose never changes the text.
 func (e *Engine) detach(m *mirror) {
 	e.guess(m)
-	m.doc.pin()
+	if m.differs {
+		m.doc.keep(m, e.now)
+	}
+	m.doc.seen(m)
 	e.unlink(m)
 }
 
@@ -240,16 +257,34 @@ func (e *Engine) lose(m *mirror) {
 	flown := m.flight
 	e.guess(m)
 	e.unlink(m)
-	keep := func(at crdt.Frontier, skew text.Patch, buffer *text.Rope, replica string) {
-		if len(d.lost) == MaxLost {
-			d.lost = slices.Delete(d.lost, 0, 1)
-		}
-		d.lost = append(d.lost, &lostMirror{replica, m.key, slices.Clone(at), skew, buffer, e.now})
-	}
 	if flown != nil && flown.after != nil && m.flightUnsettled(flown) {
-		keep(flown.target, flown.skew, flown.after, "") // it may hold this too
+		// It may hold this too. The name keeps it from being taken for where the buffer was.
+		d.keepLost(&lostMirror{"flight of " + m.client.replica, m.key, slices.Clone(flown.target), flown.skew, flown.after, e.now})
 	}
-	keep(m.at, m.skew, m.buffer, m.client.replica)
+	d.keep(m, e.now)
+}
+
+// keep remembers a buffer whose editor may come back.
+func (d *document) keep(m *mirror, now time.Time) {
+	d.keepLost(&lostMirror{m.client.replica, m.key, slices.Clone(m.at), m.skew, m.buffer, now})
+}
+
+func (d *document) keepLost(l *lostMirror) {
+	if len(d.lost) == MaxLost {
+		d.lost = slices.Delete(d.lost, 0, 1)
+	}
+	d.lost = append(d.lost, l)
+}
+
+// seen remembers what a buffer that is closed may hold when it is opened again.
+func (d *document) seen(m *mirror) {
+	if f := m.flight; f != nil && f.after != nil && len(f.skew) == 0 {
+		d.pinAt(f.target, f.after)
+	}
+	if len(m.skew) == 0 && m.before == nil {
+		d.pinAt(m.at, m.buffer)
+	}
+	d.pin()
 }
 
 // flightUnsettled tells whether an edit in flight may be in the buffer though the mirror does not say so.

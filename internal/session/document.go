@@ -109,17 +109,18 @@ func (d *document) begin() {
 }
 
 // pin remembers the head as a text that a buffer may hold.
-func (d *document) pin() {
-	head := d.text.Head()
+func (d *document) pin() { d.pinAt(d.text.Head(), d.text.Text()) }
+
+func (d *document) pinAt(at crdt.Frontier, s *text.Rope) {
 	for _, p := range d.pins {
-		if slices.Equal(p.at, head) {
+		if slices.Equal(p.at, at) {
 			return
 		}
 	}
 	if len(d.pins) == MaxPins { // the first is the text as loaded and stays
 		d.pins = slices.Delete(d.pins, 1, 2)
 	}
-	d.pins = append(d.pins, pin{at: slices.Clone(head), text: d.text.Text().Clone()})
+	d.pins = append(d.pins, pin{at: slices.Clone(at), text: s.Clone()})
 }
 
 // moved notes what the head went through.

@@ -799,3 +799,8 @@ func effects[F Effect](n *node) []F {
 	n.fx = nil
 	return all
 }
+
+func sumOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

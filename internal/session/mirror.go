@@ -42,6 +42,8 @@ type mirror struct {
 	retry   time.Time
 	backoff time.Duration
 	strange int        // edits in a row that the editor did not apply as asked
+	owed    *flight    // stock: its report decided it before its answer came
+	differs bool       // document/verify has shown that the buffer holds something else
 	closing *closing   // the editor closed the document with an edit under way
 	before  *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
 	told    *protocol.DocumentChanged
@@ -188,6 +190,11 @@ func (e *Engine) refuses(m *mirror, p text.Patch) string {
 
 // applyAnswered takes the editor's answer to an edit.
 func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWorkspaceEditResult, err *protocol.Error) {
+	if m.owed != nil && m.owed.call == number {
+		m.owed = nil
+		e.touch(m.doc)
+		return
+	}
 	f := m.flight
 	if f == nil || f.call != number {
 		return
@@ -301,6 +308,9 @@ func (e *Engine) decideStock(m *mirror, p *protocol.DidChangeTextDocumentParams)
 	f := m.flight
 	m.version = p.TextDocument.Version
 	m.flight = nil
+	if !f.answered {
+		m.owed = f
+	}
 	m.probed = m.probed || f.probe
 	if f.probe {
 		e.typed(m, p.ContentChanges)
@@ -385,7 +395,7 @@ func (m *mirror) pause(now time.Time) {
 
 // advance sends the editor what it lacks, if it can be sent now.
 func (e *Engine) advance(m *mirror) {
-	if m.closing != nil || m.flight != nil && !e.giveUp(m) {
+	if m.closing != nil || m.owed != nil || m.flight != nil && !e.giveUp(m) {
 		return
 	}
 	d := m.doc
@@ -525,16 +535,25 @@ func (m *mirror) rangeOf(from, to int) protocol.Range {
 
 // overdue tells whether the editor has failed to answer.
 func (m *mirror) overdue(now time.Time) bool {
-	return m.flight != nil && !m.flight.answered && due(m.flight.sent.Add(AnswerWait), now)
+	return m.unanswered() != nil && due(m.unanswered().sent.Add(AnswerWait), now)
+}
+
+// unanswered is the edit that the editor owes an answer to, nil if there is none.
+func (m *mirror) unanswered() *flight {
+	if m.flight != nil && !m.flight.answered {
+		return m.flight
+	}
+	return m.owed
 }
 
 // deadline is when something has to be done for the mirror though nothing happens.
 func (m *mirror) deadline() time.Time {
+	if owes := m.unanswered(); owes != nil {
+		return owes.sent.Add(AnswerWait)
+	}
 	switch f := m.flight; {
 	case f == nil:
 		return m.retry
-	case !f.answered:
-		return f.sent.Add(AnswerWait)
 	case f.probe && !m.client.alwaysReports():
 		return f.sent.Add(probeWait)
 	case f.refused:

@@ -208,6 +208,7 @@ func (sv *server) Verify(r protocol.Request[protocol.VerifyResult], p *protocol.
 		return
 	}
 	e.healed++
+	m.differs = true
 	e.tell(c, protocol.MessageWarning, "This buffer was found to differ from the shared text; what differs is being taken as your edit.")
 	reply(e, r, protocol.VerifyResult{Equal: false})
 }
