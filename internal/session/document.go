@@ -291,6 +291,9 @@ func (e *Engine) shareState(d *document) {
 			}
 		}
 	}
+	if d.session.state == protocol.SessionEnded {
+		return // it has been said with the end
+	}
 	for _, m := range d.mirrors {
 		now := protocol.DocumentChanged{URI: m.uri, Dirty: d.dirty, Readonly: d.locked(), Form: d.form}
 		if m.told == nil || *m.told != now {

@@ -157,7 +157,9 @@ func (e *Engine) closeDocuments(s *session) {
 			switch {
 			case keep:
 				e.tell(m.client, protocol.MessageWarning, "The session ended before your last edits to this text reached the host; it stays open, read-only, so that you can copy them.")
-				e.touch(d)
+				m.told = &protocol.DocumentChanged{URI: m.uri, Dirty: true, Readonly: true, Form: d.form, Reason: "the last edits did not reach the host"}
+				sent := *m.told
+				e.emit(Notify{Conn: m.client.id, Params: &sent})
 			case s.host:
 				e.release(m)
 			default:

@@ -175,17 +175,25 @@ t.test('what can not be read says so and can not be typed into', function()
   t.equal(vim.tbl_count(fake.documents), 0)
 end)
 
-t.test('the end of the session: saved texts go, unsaved ones stay to be read', function()
+t.test('the end of the session: texts go, those that never reached the host stay to be read', function()
   join()
   local clean = open(base .. 'main.go')
+  t.keys('ihere<Esc>')
   local unsaved = open(base .. 'empty')
   t.keys('imine<Esc>')
+  fake:notify('document/changed', {
+    uri = base .. 'empty',
+    dirty = true,
+    readonly = true,
+    form = { eol = 'lf', bom = false, encoding = 'utf-8', finalNewline = true },
+    reason = 'the last edits did not reach the host',
+  })
   local ended = vim.deepcopy(fake.sessions[1])
   ended.state, ended.reason = 'ended', 'the host went home.'
   fake.sessions = {}
   fake:notify('session/changed', { session = ended })
   t.wait(function()
-    return t.heard('The session is over: the host went home. 1 unsaved stays here, read-only')
+    return t.heard('The session is over: the host went home. 1 text stays here, read-only')
   end, 'the message')
   t.equal(vim.api.nvim_buf_is_valid(clean), false)
   t.equal({ buffers.text(unsaved), vim.bo[unsaved].modifiable }, { 'mine\n', false })

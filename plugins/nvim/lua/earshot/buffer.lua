@@ -35,6 +35,7 @@ local BIG_IDLE_MS = 5000
 ---@field opened boolean whether this connection was told didOpen
 ---@field dirty boolean whether the host's file lacks something of the text
 ---@field readonly boolean
+---@field stays? boolean the daemon has said that edits never reached the host: it outlives the session
 ---@field damaged boolean bytes that are no UTF-8 stand in the buffer and are about to be replaced
 ---@field disk? {mtime: table, size: integer} the file as the daemon or this editor last wrote it
 ---@field fixendofline? boolean what a host's option was

@@ -134,20 +134,25 @@ function M.changed(attached, change)
   end
   bo.modifiable = not change.readonly
   bo.modified = change.dirty == true
+  attached.stays = change.reason ~= nil and change.reason ~= ''
 end
 
---- The session is over: what is saved goes, what is not stays to be read and copied, and can't be edited.
+--- The session is over and its texts go, but those of which the daemon has said that edits never reached the host:
+--- they stay to be read and copied, and can't be edited. Of a session that is lost with the daemon nobody knows, so
+--- that what is unsaved stays.
 ---@param id string
 ---@param why string
-function M.ended(id, why)
+---@param lost boolean
+function M.ended(id, why, lost)
   local kept = 0
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     if M.split(vim.api.nvim_buf_get_name(buf)) == id then
       local attached = buffers.attached[buf]
+      local stays = attached and attached.stays or lost and vim.bo[buf].modified
       if attached then
         attached:detach()
       end
-      if vim.bo[buf].modified then
+      if stays then
         kept = kept + 1
         vim.bo[buf].modifiable = false
       else
@@ -155,8 +160,8 @@ function M.ended(id, why)
       end
     end
   end
-  local rest = kept == 0 and ''
-    or (' %d unsaved stay%s here, read-only: :w FILE keeps a copy.'):format(kept, kept == 1 and 's' or '')
+  local words = kept == 1 and 'text stays' or 'texts stay'
+  local rest = kept == 0 and '' or (' %d %s here, read-only: :w FILE keeps a copy.'):format(kept, words)
   ui.say(why .. rest, vim.log.levels.WARN)
 end
 

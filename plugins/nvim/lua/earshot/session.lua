@@ -184,7 +184,7 @@ local function end_session(ended)
   end
   local reason = ended.reason and ended.reason ~= '' and (': ' .. ended.reason) or ''
   local why = ('The session is over%s.'):format((reason:gsub('%.$', '')))
-  guest.ended(ended.id, why)
+  guest.ended(ended.id, why, ended.lost == true)
   host.refresh(M)
 end
 
@@ -329,6 +329,7 @@ local function take_over(sessions)
   for _, session in pairs(vim.deepcopy(M.sessions)) do
     if not there[session.id] then
       session.state, session.reason = 'ended', 'the daemon was restarted and no longer knows it'
+      session.lost = true
       M.update(session)
     end
   end
