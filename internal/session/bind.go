@@ -226,8 +226,11 @@ func (e *Engine) closed(m *mirror, applied bool, res *protocol.ApplyWorkspaceEdi
 	f, own := m.flight, m.closing.again
 	stamp := m.doc.stampOf(m.agent, f.target)
 	reported := len(m.held) > 0 // then what was opened has it already, and the stamp with it
-	if applied && reported {
+	switch {
+	case applied && reported:
 		e.landed(m, f, res.Version)
+	case reported:
+		e.typedAll(m, m.takeHeld())
 	}
 	m.flight, m.held = nil, nil
 	e.detach(m)

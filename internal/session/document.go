@@ -99,13 +99,17 @@ func (d *document) start(base string) {
 
 func (d *document) begin() {
 	d.ready = true
-	d.eol = text.LF
-	if d.form.EOL == text.CRLF.String() {
-		d.eol = text.CRLF
-	}
+	d.setForm(d.form)
 	d.stepFrom, d.stepPatch = d.text.Head(), nil
 	d.sentHead = d.text.Head()
 	d.pin()
+}
+
+func (d *document) setForm(f protocol.Form) {
+	d.form, d.eol = f, text.LF
+	if f.EOL == text.CRLF.String() {
+		d.eol = text.CRLF
+	}
 }
 
 // pin remembers the head as a text that a buffer may hold.

@@ -571,7 +571,8 @@ func (e *Engine) rebase(m *mirror, doc *crdt.Doc) {
 
 func (e *Engine) takeState(s *session, f *wire.State) {
 	if d := s.doc(f.Doc); d != nil {
-		d.form, d.dirty, d.readonly = form(f.Form), f.Dirty, f.Readonly
+		d.setForm(form(f.Form))
+		d.dirty, d.readonly = f.Dirty, f.Readonly
 		e.touch(d)
 	}
 }

@@ -35,18 +35,20 @@ type mirror struct {
 	buffer  *text.Rope
 	version int
 
-	flight  *flight
-	held    []protocol.DidChangeTextDocumentParams // exact: changes since the flight's version, until its answer
-	probed  bool                                   // stock: its version is known to be above 0, or can't be got there
-	astray  bool                                   // its buffer is not known any more: the next edit replaces everything
-	retry   time.Time
-	backoff time.Duration
-	strange int        // edits in a row that the editor did not apply as asked
-	owed    *flight    // stock: its report decided it before its answer came
-	differs bool       // document/verify has shown that the buffer holds something else
-	closing *closing   // the editor closed the document with an edit under way
-	before  *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
-	told    *protocol.DocumentChanged
+	flight     *flight
+	held       []report // exact: changes since the flight's version, until its answer
+	savedFirst func()   // didSave came before any of held
+	saves      int      // didSave of this buffer, counted
+	probed     bool     // stock: its version is known to be above 0, or can't be got there
+	astray     bool     // its buffer is not known any more: the next edit replaces everything
+	retry      time.Time
+	backoff    time.Duration
+	strange    int        // edits in a row that the editor did not apply as asked
+	owed       *flight    // stock: its report decided it before its answer came
+	differs    bool       // document/verify has shown that the buffer holds something else
+	closing    *closing   // the editor closed the document with an edit under way
+	before     *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
+	told       *protocol.DocumentChanged
 }
 
 // flight is an edit that the editor was asked to make.
@@ -83,7 +85,7 @@ func (e *Engine) didChange(m *mirror, p *protocol.DidChangeTextDocumentParams) {
 		m.version = p.TextDocument.Version
 		e.typed(m, p.ContentChanges)
 	case m.client.exact:
-		m.held = append(m.held, *p)
+		m.hold(p)
 	default:
 		e.decideStock(m, p)
 	}
@@ -96,8 +98,11 @@ func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEv
 		p, err := m.patchOf(m.buffer, &changes[i])
 		if err != nil {
 			m.astray = true
-			e.tell(m.client, protocol.MessageError, "A change was reported at a place outside the text and could not be taken; the buffer is being restored.")
+			e.tellOnce(m.client, protocol.MessageError, "A change was reported at a place outside the text and could not be taken; the buffer is being restored.")
 			return
+		}
+		if m.astray { // of a place in an unknown text only this is sure: something was put in
+			p, _ = split(p)
 		}
 		e.own(m, p)
 	}
@@ -217,8 +222,7 @@ func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWork
 		e.landed(m, f, res.Version)
 		return
 	}
-	held := m.held
-	m.held = nil
+	held := m.takeHeld()
 	if res != nil && res.Version != nil {
 		m.version = *res.Version
 	}
@@ -228,18 +232,55 @@ func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWork
 	e.typedAll(m, held)
 }
 
-func (e *Engine) typedAll(m *mirror, held []protocol.DidChangeTextDocumentParams) {
-	for i := range held {
-		m.version = max(m.version, held[i].TextDocument.Version)
-		e.typed(m, held[i].ContentChanges)
+// report is what an editor says about its buffer while it is not known whether it applied an edit.
+type report struct {
+	change *protocol.DidChangeTextDocumentParams
+	saved  func() // didSave came behind it
+}
+
+// hold keeps a report until the answer.
+func (m *mirror) hold(p *protocol.DidChangeTextDocumentParams) {
+	m.held = append(m.held, report{change: p})
+}
+
+// holdSave keeps that the buffer, as it is after all that was reported, is on the disk.
+func (m *mirror) holdSave(saved func()) {
+	if n := len(m.held); n > 0 {
+		m.held[n-1].saved = saved
+		return
+	}
+	m.savedFirst = saved
+}
+
+// takeHeld gives what was held; what was saved before any of it is dealt with.
+func (m *mirror) takeHeld() []report {
+	held, saved := m.held, m.savedFirst
+	m.held, m.savedFirst = nil, nil
+	if saved != nil {
+		saved()
+	}
+	return held
+}
+
+func (e *Engine) typedAll(m *mirror, held []report) {
+	for _, r := range held {
+		m.version = max(m.version, r.change.TextDocument.Version)
+		e.typed(m, r.change.ContentChanges)
+		r.settled()
+	}
+}
+
+func (r report) settled() {
+	if r.saved != nil {
+		r.saved()
 	}
 }
 
 // landed settles an edit that an exact client says it applied: the first change after its version is the echo,
 // whatever its form; what differs from the text asked for is the person's, and so is everything later.
 func (e *Engine) landed(m *mirror, f *flight, version *int) {
-	held := m.held
-	m.held, m.backoff, m.retry = nil, 0, time.Time{}
+	held := m.takeHeld()
+	m.backoff, m.retry = 0, time.Time{}
 	unchanged := version != nil && *version == f.version
 	if unchanged || len(held) == 0 {
 		if version != nil {
@@ -249,8 +290,9 @@ func (e *Engine) landed(m *mirror, f *flight, version *int) {
 		e.typedAll(m, held)
 		return
 	}
-	m.version = held[0].TextDocument.Version
-	e.echoed(m, f, held[0].ContentChanges)
+	m.version = held[0].change.TextDocument.Version
+	e.echoed(m, f, held[0].change.ContentChanges)
+	held[0].settled()
 	e.typedAll(m, held[1:])
 }
 
@@ -566,19 +608,20 @@ func (m *mirror) deadline() time.Time {
 // What its text says decides; where it does not, what needs fewer changes to explain does, and the echo if both are
 // even, or the text would double.
 func (e *Engine) guess(m *mirror) {
-	f, held := m.flight, m.held
-	m.flight, m.held = nil, nil
+	f, held := m.flight, m.takeHeld()
+	m.flight = nil
 	if f == nil || f.probe || len(held) == 0 {
 		return
 	}
-	actual, same, err := m.replay(f, held[0].ContentChanges)
+	actual, same, err := m.replay(f, held[0].change.ContentChanges)
 	if err != nil {
 		return
 	}
 	asEcho := cost(text.DiffRunes(f.after.String(), actual.String()))
 	asTyped := cost(text.DiffRunes(m.buffer.String(), actual.String()))
 	if same || asEcho <= asTyped {
-		e.echoed(m, f, held[0].ContentChanges)
+		e.echoed(m, f, held[0].change.ContentChanges)
+		held[0].settled()
 		held = held[1:]
 	}
 	e.typedAll(m, held)

@@ -39,6 +39,8 @@ func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
 		switch {
 		case got.Err != nil:
 			then(got.Err)
+		case got.Changed && got.Stamp == d.stamp: // another save of ours came first
+			e.saveHere(d, tries, then)
 		case got.Changed && tries > 1:
 			e.mergeDisk(d, d.diskAt, got.Text, got.Form, got.Stamp)
 			e.tellSession(d.session, protocol.MessageInfo, "The file had changed on the disk; that change was merged before saving.")
@@ -69,6 +71,9 @@ func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form prot
 		// Its line ends are mixed now. The document's own stay what they were; the next save makes them one again.
 		now, form.EOL = text.CRLF.ToLF(now), d.form.EOL
 	}
+	if shown, ok := d.shows(now); ok { // a host's editor wrote it and has not said so yet
+		was = shown
+	}
 	p := text.Diff(d.text.TextAt(was).String(), now)
 	after := slices.Clone(was)
 	if len(p) > 0 {
@@ -81,38 +86,78 @@ func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form prot
 		d.moved(head)
 	}
 	d.stamp, d.diskAt = stamp, after
-	d.form.BOM, d.form.EOL = form.BOM, form.EOL
+	d.setForm(protocol.Form{EOL: form.EOL, BOM: form.BOM, Encoding: d.form.Encoding, FinalNewline: d.form.FinalNewline})
 	d.dirty = !slices.Equal(after, d.text.Head())
 	e.touch(d)
 }
 
+// shows is the version that an editor shows now with exactly this text.
+func (d *document) shows(s string) (crdt.Frontier, bool) {
+	for _, m := range d.mirrors {
+		if len(m.skew) == 0 && m.before == nil && m.buffer.Size() == len(s) && m.buffer.String() == s {
+			return m.at, true
+		}
+	}
+	return nil, false
+}
+
 // savedByEditor takes that a host's editor wrote the file itself: what the disk holds now is that buffer's text, or, if
-// the editor added something in writing (a final newline), an edit of it.
+// the editor added something in writing (a final newline), an edit of it. While an edit is under way it is not known what
+// the buffer holds: an exact editor's answer tells, a stock one may have written it with or without.
 func (e *Engine) savedByEditor(m *mirror, then func(*protocol.Error)) {
-	d := m.doc
-	if d.untitled != "" {
+	if m.doc.untitled != "" {
 		return
 	}
-	at, buffer := slices.Clone(m.at), m.buffer.Clone()
-	skewed := len(m.skew) > 0
+	if m.flight != nil && m.client.exact {
+		m.holdSave(func() { e.compareSaved(m, then) })
+		return
+	}
+	e.compareSaved(m, then)
+}
+
+// compareSaved reads what an editor wrote.
+func (e *Engine) compareSaved(m *mirror, then func(*protocol.Error)) {
+	d := m.doc
+	wrote := base{slices.Clone(m.at), m.skew, m.buffer.Clone()}
+	perhaps := wrote
+	if f := m.flight; f != nil && f.after != nil && len(f.skew) == 0 {
+		perhaps = base{slices.Clone(f.target), nil, f.after.Clone()}
+	}
+	m.saves++
+	n := m.saves
 	op := e.op(func(ev Event) {
 		got := ev.(Loaded)
 		switch {
 		case got.Err != nil:
 			then(got.Err)
+		case n != m.saves: // it saved again, and the disk may hold either: the next answer tells
 		case got.Text == d.text.Text().String():
-			d.form = got.Form
+			d.setForm(got.Form)
 			e.saved(d, slices.Clone(d.text.Head()), got.Stamp)
-		case !skewed && got.Text == buffer.String():
-			e.saved(d, at, got.Stamp)
-		case skewed:
-			e.mergeDisk(d, d.diskAt, got.Text, got.Form, got.Stamp)
+		case len(perhaps.skew) == 0 && got.Text == perhaps.text.String():
+			e.saved(d, perhaps.at, got.Stamp)
 		default:
-			e.mergeDisk(d, at, got.Text, got.Form, got.Stamp)
-			e.saved(d, d.diskAt, got.Stamp)
+			e.diskHolds(d, wrote, got)
 		}
 	})
 	e.emit(LoadFile{Op: op, Session: d.session.id, Path: d.path})
+}
+
+// diskHolds takes what the disk holds beside the buffer that was written there as an edit of that buffer.
+func (e *Engine) diskHolds(d *document, wrote base, got Loaded) {
+	p := text.Diff(wrote.text.String(), got.Text)
+	if len(wrote.skew) > 0 {
+		p, _ = through(wrote.skew, p, wrote.text.Len())
+	}
+	at, head, err := d.text.Edit(e.agent(), wrote.at, p)
+	if err != nil {
+		e.emit(Warn{What: "the disk's change was refused by the graph: " + err.Error()})
+		return
+	}
+	d.moved(head)
+	d.setForm(got.Form)
+	e.saved(d, slices.Clone(at), got.Stamp)
+	d.dirty = d.dirty || len(wrote.skew) > 0 // the skew is on the disk and goes
 }
 
 func (e *Engine) saveAtHost(d *document, then func(*protocol.Error)) {
