@@ -84,6 +84,8 @@ func TestBufferApplies(t *testing.T) {
 	}
 	check("", "x", change(0, 0, 0, 0, "x"))
 	check("ab\ncd\n", "aXb\ncYd\n", change(0, 1, 0, 1, "X"), change(1, 1, 1, 1, "Y"))
+	check("abcd", "aXbcYd", change(0, 1, 0, 1, "X"), change(0, 3, 0, 3, "Y"))
+	check("ab\ncd\n", "a\nb\ncYd\n", change(0, 1, 0, 1, "\n"), change(1, 1, 1, 1, "Y"))
 	check("ab\ncd\n", "ad\n", change(0, 1, 1, 1, ""))
 	check("a🦊b", "ab", change(0, 1, 0, 2, ""))
 	check("ab\r\ncd\r\n", "ab\r\nX\r\ncd\r\n", change(1, 0, 1, 0, "X\n"))

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"earshot/daemon/settings"
+	"earshot/internal/rpc"
+	"earshot/protocol"
+)
+
+// lateDaemon has edits for its client's buffer, one of which comes with each answer to session/list.
+type lateDaemon struct {
+	edits  []string
+	listed int
+	at     int // the buffer's version
+}
+
+func (d *lateDaemon) Opened(*rpc.Conn)        {}
+func (d *lateDaemon) Closed(*rpc.Conn, error) {}
+
+func (d *lateDaemon) Answer(_ *rpc.Conn, _ uint64, result any, _ *protocol.Error) {
+	if got, ok := result.(*protocol.ApplyWorkspaceEditResult); ok && got.Applied {
+		d.at = *got.Version
+	}
+}
+
+func (d *lateDaemon) Call(c *rpc.Conn, id protocol.RequestID, p protocol.DaemonParams) {
+	switch p.(type) {
+	case *protocol.InitializeParams:
+		r := protocol.InitializeResult{}
+		r.Capabilities.Experimental.Earshot.ProtocolVersion = protocol.Version
+		c.Reply(id, r)
+	case *protocol.DidOpenTextDocumentParams:
+		d.at = 1
+	case *protocol.ListSessionsParams:
+		if d.listed < len(d.edits) {
+			c.Call(uint64(d.listed), asked(scratchURI, d.at, change(0, 0, 0, 0, d.edits[d.listed])))
+		}
+		d.listed++
+		c.Reply(id, protocol.ListSessionsResult{})
+	}
+}
+
+// TestSettleTakesWhatIsOnItsWay: the text that a scratch share prints at its end holds every edit that the daemon had.
+func TestSettleTakesWhatIsOnItsWay(t *testing.T) {
+	d := &lateDaemon{edits: []string{"c", "b", "a"}}
+	f := followTest(t, d)
+	b, err := f.c.open(scratchURI, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	if got := b.text(); got != "abcd" {
+		t.Errorf("got %q, want abcd", got)
+	}
+}
+
+// TestSettleEnds: a person who types on without end does not keep the command from ending.
+func TestSettleEnds(t *testing.T) {
+	d := &lateDaemon{edits: make([]string, 2*settleRounds)}
+	for i := range d.edits {
+		d.edits[i] = "x"
+	}
+	f := followTest(t, d)
+	b, err := f.c.open(scratchURI, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	if got := len(b.text()); got != settleRounds {
+		t.Errorf("got %d edits taken, want those of %d rounds", got, settleRounds)
+	}
+}
+
+// followTest connects a command to a daemon of the test's own.
+func followTest(t *testing.T, h rpc.Handler) *following {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "es")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // in the system's folder for such
+	socket := filepath.Join(dir, "x", "s")
+	listener, err := rpc.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- rpc.Serve(ctx, listener, h, zap.NewNop()) }() // ends with ctx
+	p := newProgram(nil)
+	p.settings = settings.Settings{Socket: socket, Name: "Ana"}
+	c, err := p.connect(ctx, kind{follows: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return p.follow(c, os.Stdout)
+}
