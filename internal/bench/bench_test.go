@@ -54,11 +54,14 @@ func TestEveryRow(t *testing.T) {
 		t.Errorf("got %d rows, want %d", got, want)
 	}
 	for _, row := range r.Rows {
-		if row.Spread.Count != 40 || len(row.Rounds) != 2 || row.Spread.P50 <= 0 || row.Floor.Count != 40 || row.Ratio <= 0 {
+		if row.Spread.Count != 40 || len(row.Rounds) != 2 || row.Spread.P50 <= 0 || row.Beside[0].Spread.Count != 40 || row.Ratio <= 0 {
 			t.Errorf("%s: got %+v", row.Name, row)
 		}
 		if !strings.Contains(out.String(), row.Name) {
 			t.Errorf("the table lacks %s", row.Name)
+		}
+		if want := strings.HasPrefix(row.Name, rowL2); (row.Aim != nil) != want {
+			t.Errorf("%s: the aim is %+v", row.Name, row.Aim)
 		}
 		if len(row.CPU) < 2 {
 			t.Errorf("%s: the processes are %+v", row.Name, row.CPU)
@@ -247,16 +250,17 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-func TestAims(t *testing.T) {
-	row := func(name string, p50 float64) Row {
-		return Row{Name: name, Spread: Spread{P50: p50}, Rounds: []float64{p50, 2 * p50}}
+func TestAim(t *testing.T) {
+	figure := func(name string, p50 float64) Figure {
+		return Figure{Of: name, Spread: Spread{P50: p50}, Rounds: []float64{p50, 2 * p50}}
 	}
-	if got := aims([]Row{row(rowPion, 1), row(rowL2, 1)}); got != nil {
-		t.Errorf("got %v without the hops", got)
+	floor, pion, hop, hops := figure(rowFloor, 9), figure(rowPion, 3), figure(rowHop, 9), figure(rowTwoHops, 1)
+	if got := aimOf(figure(rowL2, 6), []Figure{floor, pion}); got != nil {
+		t.Errorf("got %+v without the hops", got)
 	}
-	got := aims([]Row{row(rowPion, 3), row(rowTwoHops, 1), row(rowL2, 6), row(rowL2Large, 8)})
-	if len(got) != 2 || got[0].Value != 1.5 || got[1].Value != 2 || !slices.Equal(got[0].Rounds, []float64{1.5, 1.5}) {
-		t.Errorf("got %+v", got)
+	got := aimOf(figure(rowL2, 6), []Figure{floor, pion, hop, hops})
+	if got == nil || got.Value != 1.5 || !slices.Equal(got.Rounds, []float64{1.5, 1.5}) {
+		t.Errorf("got %+v, want 1.5", got)
 	}
 }
 

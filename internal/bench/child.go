@@ -37,15 +37,9 @@ const (
 
 // scene is the processes that one row needs, started anew for each round.
 type scene struct {
-	children []*child
-	sender   *child
-	lines    []line
-}
-
-// line is one figure of a scene: the time from the sender's k-th stamp to the k-th of the receiver.
-type line struct {
-	name     string
-	receiver *child
+	children  []*child
+	sender    *child
+	receivers []*child // for each of the scene's lines who stamps its k-th keystroke
 }
 
 // part starts a part of this program in the scene.

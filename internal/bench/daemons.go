@@ -51,7 +51,7 @@ func startDaemons(size int) func(context.Context, *workshop, *scene) error {
 		if err != nil {
 			return err
 		}
-		s.sender, s.lines = editors, []line{{"", editors}}
+		s.sender, s.receivers = editors, []*child{editors}
 		return nil
 	}
 }

@@ -33,7 +33,7 @@ func startFloor(ctx context.Context, w *workshop, s *scene) error {
 	if s.sender, err = s.part("sender", "floor-sender", at.Text); err != nil {
 		return err
 	}
-	s.lines = []line{{"", receiver}}
+	s.receivers = []*child{receiver}
 	return nil
 }
 

@@ -27,7 +27,7 @@ func startHop(ctx context.Context, w *workshop, s *scene) error {
 	if s.sender, err = s.part("editor", "hop-editor", socket, edits); err != nil {
 		return err
 	}
-	s.lines = []line{{"", daemon}, {rowTwoHops, s.sender}}
+	s.receivers = []*child{daemon, s.sender}
 	return nil
 }
 

@@ -40,7 +40,7 @@ func startLibrary(size int) func(context.Context, *workshop, *scene) error {
 		if _, err := guest.await(ctx, ready, patience); err != nil {
 			return err
 		}
-		s.sender, s.lines = host, []line{{"", guest}}
+		s.sender, s.receivers = host, []*child{guest}
 		return nil
 	}
 }

@@ -96,7 +96,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, r := range results {
 		report.Rows = append(report.Rows, r.rows()...)
 	}
-	report.Aims = aims(report.Rows)
 	report.Machine.LoadAfter = loadAverage()
 	return report.write(o, stdout)
 }

@@ -43,7 +43,7 @@ func startPair(ctx context.Context, w *workshop, s *scene, part string, args ...
 	if _, err := guest.await(ctx, ready, patience); err != nil {
 		return err
 	}
-	s.sender, s.lines = host, []line{{"", guest}}
+	s.sender, s.receivers = host, []*child{guest}
 	return nil
 }
 

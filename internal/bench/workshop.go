@@ -20,9 +20,10 @@ type workshop struct {
 
 // row is one thing that is measured. start sets its scene up to where the sender says that it is ready.
 type row struct {
-	name  string
-	what  string
-	start func(ctx context.Context, w *workshop, s *scene) error
+	name   string
+	what   string
+	start  func(ctx context.Context, w *workshop, s *scene) error
+	beside []string // rows that are measured in the same seconds, besides the floor
 }
 
 // Names that the report looks for.
@@ -40,17 +41,29 @@ const whatTwoHops = "editor → socket → socket → editor: didChange in, appl
 
 // allRows in the order in which each round goes through them.
 func allRows() []row {
+	made := []string{rowPion, rowHop} // what L2 is made of: compared only within the same seconds
 	return []row{
-		{rowFloor, "64 bytes through a TCP relay, one way", startFloor},
-		{rowHop, "a didChange over the editor's socket, written → decoded", startHop},
-		{rowPion, "64 bytes on a bare data channel of pion's, settings like ours", startPion(likeOurs)},
-		{"pion, defaults", "the same with pion's defaults and callbacks", startPion(defaults)},
-		{"link", "64 bytes on Live of internal/peer", startLink},
-		{"L1", "engine → link → engine, 4 KB file: before Step(didChange) → applyEdit is an effect", startLibrary(smallText)},
-		{"L1, 1 MB", "the same in a file of 1 MB", startLibrary(largeText)},
-		{rowL2, "editor → daemon → daemon → editor, 4 KB file: before didChange is written → applyEdit is read", startDaemons(smallText)},
-		{rowL2Large, "the same in a file of 1 MB", startDaemons(largeText)},
+		{rowFloor, "64 bytes through a TCP relay, one way", startFloor, nil},
+		{rowHop, "a didChange over the editor's socket, written → decoded", startHop, nil},
+		{rowPion, "64 bytes on a bare data channel of pion's, settings like ours", startPion(likeOurs), nil},
+		{"pion, defaults", "the same with pion's defaults and callbacks", startPion(defaults), nil},
+		{"link", "64 bytes on Live of internal/peer", startLink, nil},
+		{"L1", "engine → link → engine, 4 KB file: before Step(didChange) → applyEdit is an effect",
+			startLibrary(smallText), nil},
+		{"L1, 1 MB", "the same in a file of 1 MB", startLibrary(largeText), nil},
+		{rowL2, "editor → daemon → daemon → editor, 4 KB file: before didChange is written → applyEdit is read",
+			startDaemons(smallText), made},
+		{rowL2Large, "the same in a file of 1 MB", startDaemons(largeText), made},
 	}
+}
+
+func rowCalled(name string) (row, bool) {
+	all := allRows()
+	i := slices.IndexFunc(all, func(r row) bool { return r.name == name })
+	if i < 0 {
+		return row{}, false
+	}
+	return all[i], true
 }
 
 func rowNames() []string {
@@ -69,11 +82,12 @@ func chooseRows(list string) ([]row, error) {
 	var chosen []row
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
-		i := slices.IndexFunc(allRows(), func(r row) bool { return strings.ReplaceAll(r.name, ",", "") == name })
+		all := allRows()
+		i := slices.IndexFunc(all, func(r row) bool { return strings.ReplaceAll(r.name, ",", "") == name })
 		if i < 0 {
 			return nil, fmt.Errorf("no row is called %q: write names of --help without their commas", name)
 		}
-		chosen = append(chosen, allRows()[i])
+		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
@@ -114,50 +128,63 @@ func (w *workshop) place(name string) string {
 // lead is how long before the first keystroke the parts are told of the schedule.
 const lead = 300 * time.Millisecond
 
-// measure runs a row once, with the floor beside it, and adds what came out to the row's result.
+// measure runs a row once, with the floor and what else belongs beside it, and adds what came out to the row's result.
 func (w *workshop) measure(ctx context.Context, r row, sum *result) (*result, error) {
 	if sum == nil {
 		sum = newResult(r)
 	}
-	s, control := &scene{}, &scene{}
-	defer s.stop()
-	defer control.stop()
-	if err := r.start(ctx, w, s); err != nil {
-		return nil, err
+	rows := []row{r}
+	for _, name := range append([]string{rowFloor}, r.beside...) {
+		other, _ := rowCalled(name) // they are all there
+		rows = append(rows, other)
 	}
-	if err := startFloor(ctx, w, control); err != nil {
-		return nil, fmt.Errorf("the floor: %w", err)
-	}
-	for _, c := range []*child{s.sender, control.sender} {
-		if _, err := c.await(ctx, ready, patience); err != nil {
-			return nil, err
+	scenes := make([]*scene, len(rows))
+	for i, r := range rows {
+		scenes[i] = &scene{}
+		defer scenes[i].stop()
+		if err := w.setUp(ctx, r, scenes[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
-	every := time.Second.Nanoseconds() / int64(w.opts.rate)
-	plan := schedule{At: now() + lead.Nanoseconds(), Every: every, Edits: w.edits()}
-	beside := plan
-	beside.At += every / 2 // in the same seconds, not in the same moment
-	before := s.cpuTimes()
-	if err := s.begin(plan); err != nil {
-		return nil, err
-	}
-	if err := control.begin(beside); err != nil {
-		return nil, err
-	}
-	lines, err := s.collect(ctx, plan)
-	if err != nil {
-		return nil, err
-	}
-	floor, err := control.collect(ctx, beside)
-	if err != nil {
-		return nil, fmt.Errorf("the floor: %w", err)
-	}
-	sum.add(lines, floor[0], w.opts.warmUp)
-	sum.addCPU(s, before, s.cpuTimes(), plan.Edits)
-	return sum, nil
+	return sum, w.play(ctx, scenes, sum)
 }
 
-func (s *scene) begin(plan schedule) error { return s.sender.tell(note{Kind: begin, Schedule: &plan}) }
+func (w *workshop) setUp(ctx context.Context, r row, s *scene) error {
+	if err := r.start(ctx, w, s); err != nil {
+		return err
+	}
+	_, err := s.sender.await(ctx, ready, patience)
+	return err
+}
+
+// play measures all scenes in the same seconds, and not in the same moment: their keystrokes are spread evenly.
+func (w *workshop) play(ctx context.Context, scenes []*scene, sum *result) error {
+	every := time.Second.Nanoseconds() / int64(w.opts.rate)
+	before, begun := scenes[0].cpuTimes(), now()+lead.Nanoseconds()
+	plan := func(i int) schedule {
+		return schedule{At: begun + int64(i)*every/int64(len(scenes)), Every: every, Edits: w.edits()}
+	}
+	for i, s := range scenes {
+		beginning := plan(i)
+		if err := s.sender.tell(note{Kind: begin, Schedule: &beginning}); err != nil {
+			return err
+		}
+	}
+	var all [][]int64
+	for i, s := range scenes {
+		lines, err := s.collect(ctx, plan(i))
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			sum.own = len(lines)
+		}
+		all = append(all, lines...)
+	}
+	sum.add(all, w.opts.warmUp)
+	sum.addCPU(scenes[0], before, scenes[0].cpuTimes(), w.edits())
+	return nil
+}
 
 // collect gives the latencies of each line, in nanoseconds and in the order of the keystrokes.
 func (s *scene) collect(ctx context.Context, plan schedule) ([][]int64, error) {
@@ -167,14 +194,14 @@ func (s *scene) collect(ctx context.Context, plan schedule) ([][]int64, error) {
 		return nil, err
 	}
 	var all [][]int64
-	for _, l := range s.lines {
-		to, err := l.receiver.await(ctx, got, limit)
+	for _, c := range s.receivers {
+		to, err := c.await(ctx, got, limit)
 		if err != nil {
 			return nil, err
 		}
 		times, err := between(from.Stamps, to.Stamps, plan.Edits)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", l.receiver.name, err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		all = append(all, times)
 	}
