@@ -290,7 +290,7 @@ func (e *Engine) resolve(key string, then func(*document, *protocol.Error)) {
 	}
 	for _, s := range e.sessions {
 		for _, d := range s.docs {
-			if d.untitled == key && s.state != protocol.SessionEnded {
+			if d.untitled != "" && d.untitled == key && s.state != protocol.SessionEnded {
 				then(d, nil)
 				return
 			}
@@ -337,7 +337,7 @@ func (s *session) onDisk() bool {
 
 func asError(err error) *protocol.Error {
 	if bad, ok := err.(*docpath.Error); ok {
-		return protocol.Errorf(protocol.Kind(bad.Kind), "%s", bad.Error())
+		return protocol.Errorf(protocol.Kind(bad.Kind), "%s.", bad.Error())
 	}
 	return protocol.Errorf(protocol.NoSuchDocument, "%v", err)
 }
