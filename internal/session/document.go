@@ -31,7 +31,6 @@ type document struct {
 
 	readonly bool
 	dirty    bool
-	byGuests bool // host: guests changed it since it was saved
 
 	// Host, with a file: what the disk held when it was last read or written.
 	stamp  string
@@ -129,12 +128,6 @@ func (d *document) pinAt(at crdt.Frontier, s *text.Rope) {
 
 // moved notes what the head went through.
 func (d *document) moved(head text.Patch) { d.stepPatch = text.Compose(d.stepPatch, head) }
-
-// dirtied notes that a member changed the text.
-func (d *document) dirtied(member string) {
-	d.dirty = true
-	d.byGuests = d.byGuests || member != d.session.me
-}
 
 // used tells whether the document must stay: somebody has it, or it holds what is nowhere else. A guest whose link broke
 // may have typed meanwhile, and what it brings back builds on this copy.
@@ -237,6 +230,10 @@ func (e *Engine) bringUpToDate(d *document) {
 		e.advance(m)
 	}
 	d.stepFrom, d.stepPatch = slices.Clone(d.text.Head()), nil
+	if d.session.host && d.session.state == protocol.SessionEnded {
+		e.part(d)
+		return
+	}
 	e.shareState(d)
 }
 

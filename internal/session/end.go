@@ -19,7 +19,7 @@ func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeavePar
 		return
 	}
 	if uris := s.unsaved(); s.host && p.Unsaved == "" && len(uris) > 0 {
-		err := protocol.Errorf(protocol.UnsavedTexts, "Guests changed %d text(s) that nobody has saved; leave with unsaved \"save\" or \"discard\".", len(uris))
+		err := protocol.Errorf(protocol.UnsavedTexts, "%d text(s) were changed and nobody has saved them; leave with unsaved \"save\" or \"discard\".", len(uris))
 		err.Data.URIs = uris
 		refuse(e, r, err)
 		return
@@ -37,11 +37,12 @@ func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeavePar
 	})
 }
 
-// unsaved lists the texts that guests changed, that no editor here has open and that nobody saved.
+// unsaved lists the texts that were changed, by guests or by a script here, that no editor here has open and that nobody
+// saved.
 func (s *session) unsaved() []protocol.DocumentURI {
 	uris := []protocol.DocumentURI{}
 	for _, d := range s.docs {
-		if d.ready && d.dirty && d.byGuests && d.untitled == "" && len(d.mirrors) == 0 {
+		if d.ready && d.dirty && d.untitled == "" && len(d.mirrors) == 0 {
 			uris = append(uris, d.uri())
 		}
 	}
@@ -147,40 +148,68 @@ func (e *Engine) over(s *session, reason string) {
 	e.dropEnded(s)
 }
 
-// closeDocuments ends a session's documents here. A host's editors keep their buffers as before; a guest's close,
-// but one that holds edits which never reached the host stays, read-only, and says so.
+// closeDocuments ends a session's documents here. A host's editors keep their buffers, with all that guests did; a guest's
+// close, but one that holds edits which never reached the host stays, read-only, and says so.
 func (e *Engine) closeDocuments(s *session) {
 	for _, d := range slices.Clone(s.docs) {
-		keep := !s.host && d.unacked()
 		d.finish(protocol.Errorf(protocol.Ended, "The session has ended: %s.", s.reason))
-		for _, m := range slices.Clone(d.mirrors) {
-			switch {
-			case keep:
-				e.tell(m.client, protocol.MessageWarning, "The session ended before your last edits to this text reached the host; it stays open, read-only, so that you can copy them.")
-				m.told = &protocol.DocumentChanged{URI: m.uri, Dirty: true, Readonly: true, Form: d.form, Reason: "the last edits did not reach the host"}
-				sent := *m.told
-				e.emit(Notify{Conn: m.client.id, Params: &sent})
-			case s.host:
-				e.release(m)
-			default:
+		switch {
+		case !d.ready:
+			s.drop(d)
+		case s.host:
+			e.touch(d) // part lets it go
+		case d.unacked():
+			e.keep(d)
+		default:
+			for _, m := range slices.Clone(d.mirrors) {
 				e.unlink(m)
 			}
-		}
-		if !keep {
-			s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+			s.drop(d)
 		}
 	}
 }
 
-// release gives a host's buffer back to its editor alone.
+// keep leaves a guest's buffers open, to be read.
+func (e *Engine) keep(d *document) {
+	for _, m := range d.mirrors {
+		e.tell(m.client, protocol.MessageWarning, "The session ended before your last edits to this text reached the host; it stays open, read-only, so that you can copy them.")
+		m.told = &protocol.DocumentChanged{URI: m.uri, Dirty: true, Readonly: true, Form: d.form, Reason: "the last edits did not reach the host"}
+		sent := *m.told
+		e.emit(Notify{Conn: m.client.id, Params: &sent})
+	}
+}
+
+// part lets go of a host's document whose session has ended: each editor as soon as it holds everything that guests did,
+// which may take a moment while its person types.
+func (e *Engine) part(d *document) {
+	for _, m := range slices.Clone(d.mirrors) {
+		if m.flight == nil && m.settled(d.text.Head()) {
+			e.release(m)
+		}
+	}
+	if len(d.mirrors) > 0 {
+		return
+	}
+	d.session.drop(d)
+	e.dropEnded(d.session)
+	e.stopIfDone()
+}
+
+func (s *session) drop(d *document) {
+	s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+}
+
+// release gives a host's buffer back to its editor alone, or to another session that shares it.
 func (e *Engine) release(m *mirror) {
 	e.guess(m)
 	e.unlink(m)
 	if m.closing != nil {
 		return // it is closed there, or opened again, which is with the private ones already
 	}
-	m.client.private = append(m.client.private, &private{uri: m.key, item: protocol.TextDocumentItem{
-		URI: m.uri, Version: m.version, Text: m.end.FromLF(m.buffer.String())}})
+	own := &private{uri: m.key, item: protocol.TextDocumentItem{
+		URI: m.uri, Version: m.version, Text: m.end.FromLF(m.buffer.String())}}
+	m.client.private = append(m.client.private, own)
+	e.offer(m.client, own)
 }
 
 // shutDown ends everything; texts that guests changed and nobody saved are saved.
@@ -194,9 +223,9 @@ func (e *Engine) shutDown() {
 	}
 	left := 1
 	finish := func(*protocol.Error) {
-		if left--; left == 0 {
-			e.emit(StopDaemon{})
-		}
+		left--
+		e.ended = left == 0
+		e.stopIfDone()
 	}
 	for _, s := range slices.Clone(e.sessions) {
 		if s.state != protocol.SessionEnded {
@@ -209,4 +238,13 @@ func (e *Engine) shutDown() {
 		}
 	}
 	finish(nil)
+}
+
+// stopIfDone stops the daemon when it was asked to, every session has ended and every editor here holds what guests did.
+func (e *Engine) stopIfDone() {
+	parting := slices.ContainsFunc(e.sessions, func(s *session) bool { return s.host && len(s.docs) > 0 })
+	if e.ended && !parting {
+		e.ended = false
+		e.emit(StopDaemon{})
+	}
 }

@@ -41,6 +41,7 @@ type Engine struct {
 	healed   int
 	idle     time.Time // since when nobody is here; zero while somebody is
 	stopping bool
+	ended    bool // asked to stop, and every session has ended
 }
 
 // call is a question put to an editor.

@@ -278,7 +278,7 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	rd.taken++
 	e.frame(r, Live, &wire.Ack{Doc: d.num, Count: rd.taken})
 	d.moved(patch)
-	d.dirtied(m.ID)
+	d.dirty = true
 	d.sentHead = slices.Clone(d.text.Head())
 	e.relay(d, b, r)
 	e.happened(d, m.ID)

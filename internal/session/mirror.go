@@ -168,7 +168,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 	}
 	m.at = after
 	m.doc.moved(head)
-	m.doc.dirtied(m.doc.session.me)
+	m.doc.dirty = true
 	e.happened(m.doc, m.doc.session.me)
 }
 
@@ -176,7 +176,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 func (e *Engine) refuses(m *mirror, p text.Patch) string {
 	d := m.doc
 	switch {
-	case d.session.state == protocol.SessionEnded:
+	case d.session.state == protocol.SessionEnded && !d.session.host:
 		return "The session has ended; this text can no longer be changed here. Save a copy if you need it."
 	case d.session.role == protocol.RoleViewer:
 		return "You are a viewer in this session, so the change was taken back. Ask the host to make you an editor."

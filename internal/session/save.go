@@ -59,7 +59,6 @@ func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
 func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
 	d.stamp, d.diskAt = stamp, at
 	d.dirty = !slices.Equal(at, d.text.Head())
-	d.byGuests = d.byGuests && d.dirty
 	d.pin()
 	e.touch(d)
 	e.tellHappening(protocol.Happening{Event: "saved", Session: d.session.id, URI: d.uri()})

@@ -146,7 +146,7 @@ func TestHostsEditorSaves(t *testing.T) {
 			ed.adds("X")
 			w.disk["a.txt"] = test.wrote
 			ed.notify(didSave(fileURI))
-			if d := host.doc(); d.dirty || d.byGuests {
+			if d := host.doc(); d.dirty {
 				t.Error("it is dirty though it was saved")
 			}
 			ed.adds("Y")
