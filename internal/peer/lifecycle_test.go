@@ -29,6 +29,34 @@ func TestCloseDuringSetup(t *testing.T) {
 	}
 }
 
+// TestFarewell: both sides close at the first one's last frame, so that its acknowledgement never comes; nobody waits for
+// it.
+func TestFarewell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, time.Millisecond)
+		guest, host := n.pair(t)
+		await[Up](guest)
+		await[Up](host)
+		time.Sleep(time.Second) // virtual: what belongs to the setup has been acknowledged
+		if err := guest.link.Send(Live, []byte("bye")); err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the link
+			host.frameOn(Live)
+			_ = host.link.Close()
+		}()
+		began := time.Now()
+		if err := guest.link.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > drainTimeout/2 {
+			t.Errorf("close took %v", took)
+		}
+		closeBoth(guest, host)
+		n.stop(t)
+	})
+}
+
 // TestCloseFromEvents: Close may be called by the event goroutine, and Send after it says so.
 func TestCloseFromEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -312,14 +312,20 @@ func within(limit time.Duration, f func()) bool {
 	}
 }
 
-// drain waits until the remote has acknowledged what Live accepted. It polls, for pion tells of one threshold only
-// and not at all of an association that has died; nothing else waits for it.
+// drain waits until the remote has acknowledged what Live accepted, or has ended the link itself: after a goodbye both
+// sides close, and the acknowledgement that SCTP holds back for 200 ms never comes. It polls, for pion tells of one
+// threshold only; nothing else waits for it.
 func (l *Link) drain() {
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
-	for limit := time.Now().Add(drainTimeout); time.Now().Before(limit); <-poll.C {
+	for limit := time.Now().Add(drainTimeout); time.Now().Before(limit); {
 		_, buffered := l.live.progress()
 		if buffered == 0 || l.pc.SCTP().State() != webrtc.SCTPTransportStateConnected {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-l.parted:
 			return
 		}
 	}
