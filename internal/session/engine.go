@@ -113,7 +113,7 @@ func (e *Engine) Deadline() time.Time {
 	for _, c := range e.clients {
 		at(c.presenceDue)
 	}
-	if e.cfg.Auto && !e.idle.IsZero() {
+	if e.cfg.Auto && !e.idle.IsZero() && !e.stopping {
 		at(e.idle.Add(IdleGrace))
 	}
 	return first

@@ -17,7 +17,7 @@ var breakages = map[string]struct{ file, right, wrong string }{
 	"ties are broken by local numbers": {"crdt/tracker.go",
 		"t.log.names.id(LV(id)).compare(t.log.names.id(LV(other.id))) < 0", "id < other.id"},
 	"keys pressed behind an echo are dropped": {"session/mirror.go",
-		"e.echoed(m, f, held[0].ContentChanges)\n	e.typedAll(m, held[1:])", "e.echoed(m, f, held[0].ContentChanges)"},
+		"held[0].settled()\n	e.typedAll(m, held[1:])", "held[0].settled()"},
 	"a buffer that comes back by its stamp loses its name": {"session/bind.go",
 		"m.agent = agent //", "//"},
 	"what was typed while the link was broken is not sent": {"session/guest.go",
