@@ -377,7 +377,7 @@ func TestRelayOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer relay.Close()
+	t.Cleanup(func() { _ = relay.Close() }) // after the desks
 	url, _ := matchmakerFor(t, matchmaker.Options{ICEServers: relay.ICEServers})
 	bare, _ := matchmakerFor(t, matchmaker.Options{})
 	dir := folderOf(t, "a.txt", "one\n")

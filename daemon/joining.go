@@ -166,6 +166,9 @@ func (j *joining) join() error {
 		return err
 	}
 	defer g.Close()
+	if j.relay && !hasRelay(iceServers(j.ice, g.ICEServers())) {
+		return errNoRelay()
+	}
 	j.tell(protocol.StageIntroduction, "Proving the code", "")
 	intro, err := j.introduce(g)
 	if err != nil {
@@ -245,15 +248,11 @@ func (j *joining) connect(g *signal.Guest, intro *introduction.Guest) error {
 			j.tell(stage, connected[stage], "")
 		}
 	}
-	servers := iceServers(j.ice, g.ICEServers())
-	if j.relay && !hasRelay(servers) {
-		return errNoRelay()
-	}
 	loopback := peer.LoopbackOff
 	if len(j.hello.Extra) > 0 {
 		loopback = peer.LoopbackOn
 	}
-	if err := l.open(peer.Offerer, servers, j.relay, loopback); err != nil {
+	if err := l.open(peer.Offerer, iceServers(j.ice, g.ICEServers()), j.relay, loopback); err != nil {
 		return fmt.Errorf("%w: %w", errServers, err)
 	}
 	ctx, cancel := context.WithCancel(j.ctx)
