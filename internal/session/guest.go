@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -156,7 +157,9 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 	switch f := f.(type) {
 	case *wire.Members:
 		e.takeMembers(s, f.Members)
+		maps.DeleteFunc(r.cursors, func(_ string, p *presence) bool { return s.member(p.member) == nil })
 		e.changed(s)
+		e.presenceChanged(s)
 	case *wire.Listed:
 		e.answered(s, f.Op, f)
 	case *wire.Opened:
