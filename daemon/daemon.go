@@ -67,7 +67,8 @@ type Network struct {
 
 // Times of the end.
 const (
-	// endTime is how long a daemon that was asked to end may take to save texts before it ends regardless.
+	// endTime is how long a daemon that was asked to end may take to save texts before it ends regardless, and then for
+	// what it has to close; a link takes 5 s at most.
 	endTime = 10 * time.Second
 	// gcPercent trades memory for time: the heap of an idle daemon is some 5 MB, so that four times as much garbage is
 	// little, and pion makes most of it; measured, it saves 10 to 25 % of the processor.
@@ -151,12 +152,28 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for _, l := range d.links {
 		l.close() // what the engine has sent goes out first
 	}
-	d.work.Wait()
 	if failed == nil {
 		failed = <-served
 	}
-	d.closeFolders()
+	d.finish()
 	return failed
+}
+
+// finish waits for everything that was begun, but no longer than a disk that hangs may hold up the process's end.
+func (d *Daemon) finish() {
+	ended := make(chan struct{})
+	go func() { // ends with the last operation on the disk
+		defer close(ended)
+		d.work.Wait()
+		d.closeFolders()
+	}()
+	limit := time.NewTimer(endTime)
+	defer limit.Stop()
+	select {
+	case <-ended:
+	case <-limit.C:
+		d.log.Warn("the daemon ends before all its work is done")
+	}
 }
 
 func (d *Daemon) listen() (net.Listener, error) {

@@ -61,7 +61,9 @@ func (d *Daemon) openFolder(f session.OpenFolder) {
 	made := &folder{tails: map[docpath.Path]chan struct{}{}}
 	d.folders[f.Session] = made
 	d.begin(func() {
-		d.disk <- struct{}{}
+		if !d.takeToken() {
+			return
+		}
 		defer func() { <-d.disk }()
 		w, err := openWorkspace(f)
 		if err != nil {
@@ -149,13 +151,26 @@ func (d *Daemon) operate(f *folder, before <-chan struct{}, after func(), gone s
 			select {
 			case <-before:
 			case <-d.over: // nobody will close it
+				return
 			}
 		}
-		d.disk <- struct{}{}
+		if !d.takeToken() {
+			return
+		}
 		answer := op(w)
 		<-d.disk
 		d.postAfter(after, answer)
 	})
+}
+
+// takeToken waits for one of maxDisk tokens; false says that the daemon ends and nobody waits for the answer any more.
+func (d *Daemon) takeToken() bool {
+	select {
+	case d.disk <- struct{}{}:
+		return true
+	case <-d.over:
+		return false
+	}
 }
 
 func errNoFolder() *protocol.Error {
