@@ -150,6 +150,10 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		e.dismissed(r, bye)
 		return
 	}
+	if p, ok := f.(*wire.Presence); ok { // it may overtake the welcome
+		e.presenceArrived(r, p)
+		return
+	}
 	if s.up != r {
 		e.misbehaved(r, "spoke before it had said welcome")
 		return
@@ -180,8 +184,6 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		if d := s.doc(f.Doc); d != nil && f.Count <= d.sent {
 			d.acked = f.Count
 		}
-	case *wire.Presence:
-		e.presenceArrived(r, f)
 	default:
 		e.misbehaved(r, "sent what only a guest may send")
 	}
@@ -218,6 +220,7 @@ func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
 		e.entered(r)
 	}
 	e.changed(s)
+	e.presenceChanged(s)
 	e.sendAllPresence(r)
 }
 

@@ -290,7 +290,7 @@ func TestSentIntoTheBreak(t *testing.T) {
 	ed.fetch(w.uri("a.txt"))
 	w.busy = true
 	ed.adds("X")
-	w.queue = append(w.queue, func() { w.queue = w.queue[:0] }) // all that is sent now gets lost
+	w.put("loss", func() { w.queue = w.queue[:0] }) // all that is sent now gets lost
 	w.busy = false
 	w.run()
 	if !guest.doc().unacked() {
