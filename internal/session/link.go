@@ -138,8 +138,25 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 	}
 }
 
+// maxSaves is how many saves of one guest may be under way: each holds a copy of its text.
+const maxSaves = 4
+
+// begun counts a guest's request; false is one who asks for more at once than any guest of ours (MaxOps).
+func (e *Engine) begun(r *remote) bool {
+	if r.asked >= MaxOps {
+		e.misbehaved(r, "asked for too much at once")
+		return false
+	}
+	r.asked++
+	return true
+}
+
 func (e *Engine) listFor(r *remote, f *wire.List) {
+	if !e.begun(r) {
+		return
+	}
 	e.listHere(r.session, f.Path, f.Recursive, clean(f.Cursor, docpath.MaxLen), func(entries []Entry, cursor string, err *protocol.Error) {
+		r.asked--
 		if e.links[r.id] != r {
 			return
 		}
@@ -166,7 +183,11 @@ func (e *Engine) openFor(r *remote, f *wire.Open) {
 		fail(protocol.Errorf(protocol.RateLimited, "You have %d files open, the most allowed; close some first.", MaxOpen))
 		return
 	}
+	if !e.begun(r) {
+		return
+	}
 	e.open(r.session, p, func(d *document, err *protocol.Error) {
+		r.asked--
 		if err != nil {
 			fail(err)
 			return
@@ -211,8 +232,14 @@ func (e *Engine) saveFor(r *remote, f *wire.Save) {
 		answer(protocol.Errorf(protocol.NoSuchDocument, "The host does not have this document open any more; open it again."))
 	case m == nil || m.Role != protocol.RoleEditor:
 		answer(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to save."))
+	case r.saves >= maxSaves:
+		answer(protocol.Errorf(protocol.RateLimited, "%d saves are under way already; save again in a moment.", maxSaves))
 	default:
-		e.save(d, answer)
+		r.saves++
+		e.save(d, func(err *protocol.Error) {
+			r.saves--
+			answer(err)
+		})
 	}
 }
 

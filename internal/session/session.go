@@ -59,6 +59,8 @@ type remote struct {
 	docs    map[uint32]*remoteDoc
 	pending int                  // bytes of unfinished messages of all docs
 	cursors map[string]*presence // by client
+
+	asked, saves int // host: the guest's requests and saves under way
 }
 
 // remoteDoc is what a host knows of a guest's copy of a document.
