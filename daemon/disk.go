@@ -211,8 +211,12 @@ func save(w *workspace.Folder, f session.SaveFile) session.Event {
 	return session.Saved{Op: f.Op, Stamp: fromStamp(stamp)}
 }
 
+// maxPage is what the paths of one page may add up to, in bytes: a page goes to a guest in one frame of at most 1 MiB, in
+// which each entry has some 20 bytes more.
+const maxPage = 512 << 10
+
 func list(w *workspace.Folder, f session.ListFolder) session.Event {
-	page, err := w.List(f.Path, workspace.Query{Recursive: f.Recursive, Cursor: f.Cursor})
+	page, err := fittingPage(w, f)
 	if err != nil {
 		return session.Listed{Op: f.Op, Err: asProtocol(err)}
 	}
@@ -221,6 +225,20 @@ func list(w *workspace.Folder, f session.ListFolder) session.Event {
 		out.Entries = append(out.Entries, session.Entry{Path: e.Path, Folder: e.Kind == workspace.Dir, Size: e.Size, Readonly: e.ReadOnly})
 	}
 	return out
+}
+
+// fittingPage asks for fewer entries as long as their paths are too long for one frame.
+func fittingPage(w *workspace.Folder, f session.ListFolder) (workspace.Page, error) {
+	for limit := workspace.PageSize; ; limit /= 2 {
+		page, err := w.List(f.Path, workspace.Query{Recursive: f.Recursive, Cursor: f.Cursor, Limit: limit})
+		size := 0
+		for _, e := range page.Entries {
+			size += len(e.Path.String())
+		}
+		if err != nil || size <= maxPage || limit == 1 {
+			return page, err
+		}
+	}
 }
 
 func create(w *workspace.Folder, f session.CreateEntry) session.Event {

@@ -105,7 +105,7 @@ func (r *room) run() {
 		if r.host != nil {
 			r.host.Close()
 		}
-		r.d.post(session.RoomFailed{Session: r.session, Err: matchmakerError(err)})
+		r.d.postAfter(func() { delete(r.d.rooms, r.session) }, session.RoomFailed{Session: r.session, Err: matchmakerError(err)})
 		return
 	}
 	code, link := r.shown()
