@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -23,6 +24,8 @@ type history struct {
 	deleted map[rune]bool
 	roles   bool // roles change: what was typed in vain is lost
 }
+
+var seeds = flag.Uint64("session.seeds", 150, "histories to live through")
 
 func newHistory(t testing.TB, seed uint64, roles bool) *history {
 	w := newWorld(t)
@@ -162,7 +165,7 @@ func live(t testing.TB, seed uint64) *history {
 
 // TestHistories: at rest all texts are equal, and nothing typed is missing or there twice.
 func TestHistories(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(*seeds) {
 		live(t, seed)
 	}
 }
