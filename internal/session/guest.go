@@ -203,7 +203,7 @@ func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
 		return
 	}
 	if other := e.session(w.Session); !back && other != nil && other.state != protocol.SessionEnded {
-		e.refusedWelcome(r)
+		e.joinedTwice(r, other)
 		return
 	}
 	s.id, s.me, s.up = w.Session, w.Member, r
@@ -244,6 +244,24 @@ func (e *Engine) refusedWelcome(r *remote) {
 		return
 	}
 	e.notWelcome(r, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot speaks another version; use the same version on both sides."))
+}
+
+// joinedTwice: of two joins that were under way at once this is the second that led into one session. Who asked for it
+// gets the session that is there, and the host drops the member that it made for this one.
+func (e *Engine) joinedTwice(r *remote, s *session) {
+	if s.host { // a host that gives out another's id
+		e.refusedWelcome(r)
+		return
+	}
+	e.frame(r, Live, &wire.Bye{Kind: string(protocol.AlreadyShared), Reason: "it is in the session already"})
+	e.dropRemote(r)
+	e.emit(CloseLink{Link: r.id, Reason: "joined twice"})
+	for _, j := range slices.Clone(e.joins) {
+		if j.link == r {
+			e.emit(CancelJoin{Join: j.id})
+			e.joinedOwn(j, s.id)
+		}
+	}
 }
 
 // notWelcome ends the join whose link this is.

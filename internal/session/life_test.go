@@ -366,6 +366,23 @@ func TestOwnCode(t *testing.T) {
 	}
 }
 
+// Two joins at once are both let in; the second gives the session that is there, and leaves no one behind at the host.
+func TestJoinTwice(t *testing.T) {
+	_, host, guest := pair(t, "a\n")
+	second := guest.connect()
+	res := second.call(&protocol.JoinParams{Code: "CODE"}).(protocol.SessionResult)
+	if res.Session.ID != host.shared() || len(guest.e.sessions) != 1 || len(guest.e.links) != 1 {
+		t.Errorf("got session %s of %d, %d links", res.Session.ID, len(guest.e.sessions), len(guest.e.links))
+	}
+	if got := host.e.sessions[0].members; len(got) != 2 || got[1].State != protocol.MemberHere {
+		t.Errorf("members at the host: %+v", got)
+	}
+	got := second.call(&protocol.TextDocumentContentParams{URI: host.w.uri("a.txt")}).(protocol.TextDocumentContentResult)
+	if got.Text != "a\n" {
+		t.Errorf("the session gives %q", got.Text)
+	}
+}
+
 func TestJoinCancelled(t *testing.T) {
 	w := newWorld(t)
 	host := w.node("host")
