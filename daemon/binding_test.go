@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"testing"
 	"testing/synctest"
@@ -9,16 +10,22 @@ import (
 
 	"earshot/internal/introduction"
 	"earshot/internal/peer"
+	"earshot/internal/session"
 	"earshot/internal/signal"
 	"earshot/protocol"
+	"earshot/protocol/wire"
 )
 
-// stranger is a guest that knows the invitation and keeps to the introduction, but not to what comes after it.
+// stranger keeps to the introduction, as guest or host, but not to what comes after it.
 type stranger struct {
 	t      *testing.T
 	world  Network
-	guest  *signal.Guest
-	intro  *introduction.Guest
+	role   peer.Role
+	guest  *signal.Guest       // nil for a host
+	intro  *introduction.Guest // likewise
+	side   introduced
+	send   func([]byte) error
+	inbox  chan []byte
 	link   *peer.Link
 	events chan peer.Event
 }
@@ -31,7 +38,7 @@ func meet(t *testing.T, n *virtualNetwork, link string) *stranger {
 	if bad != nil {
 		t.Fatal(bad)
 	}
-	s := &stranger{t: t, world: world, events: make(chan peer.Event, 64)}
+	s := &stranger{t: t, world: world, role: peer.Offerer, events: make(chan peer.Event, 64), inbox: make(chan []byte)}
 	var err error
 	s.guest, err = signal.KnockAt(t.Context(), signal.GuestConfig{Server: in.server, Room: in.room,
 		Options: signal.Options{NetDialContext: world.Dial}})
@@ -43,6 +50,7 @@ func meet(t *testing.T, n *virtualNetwork, link string) *stranger {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.side, s.send = s.intro, s.guest.Send
 	return s
 }
 
@@ -67,33 +75,34 @@ func (s *stranger) isAdmitted() {
 func (s *stranger) connects() {
 	s.t.Helper()
 	var err error
-	s.link, err = peer.New(peer.Config{Role: peer.Offerer, Net: s.world.Peer, Events: func(e peer.Event) { s.events <- e }})
+	s.link, err = peer.New(peer.Config{Role: s.role, Net: s.world.Peer, Events: func(e peer.Event) { s.events <- e }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(s.t.Context())
-	defer cancel()
-	answers := make(chan []byte)
-	go pump(ctx, s.guest, answers) // ends with ctx
+	if s.guest != nil {
+		ctx, cancel := context.WithCancel(s.t.Context())
+		defer cancel()
+		go pump(ctx, s.guest, s.inbox) // ends with ctx
+	}
 	for {
 		select {
-		case m, ok := <-answers:
+		case m, ok := <-s.inbox:
 			if !ok {
-				s.t.Fatal("the host went away")
+				s.t.Fatal("the other side went away")
 			}
-			_, payload, err := s.intro.Open(m)
+			_, payload, err := s.side.Open(m)
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			_ = s.link.Signal(payload) // as a real guest: a candidate may be refused
+			_ = s.link.Signal(payload) // as a real one: a candidate may be refused
 		case e := <-s.events:
 			switch e := e.(type) {
 			case peer.Signal:
-				sealed, err := s.intro.Seal(signalKind, e.Data)
+				sealed, err := s.side.Seal(signalKind, e.Data)
 				if err != nil {
 					s.t.Fatal(err)
 				}
-				_ = s.guest.Send(sealed)
+				_ = s.send(sealed)
 			case peer.Up:
 				return
 			}
@@ -101,19 +110,35 @@ func (s *stranger) connects() {
 	}
 }
 
-// isDown waits for the end and wants nothing but the host's own binding before it.
-func (s *stranger) isDown() (after time.Duration) {
+// binds sends the right binding.
+func (s *stranger) binds() {
+	local, remote, _ := s.link.Fingerprints()
+	role := introduction.RoleGuest
+	if s.role == peer.Answerer {
+		role, local, remote = introduction.RoleHost, remote, local
+	}
+	b, err := s.side.Binding(role, local, remote)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = s.link.Send(peer.Live, b[:])
+}
+
+// isDown waits for the end and wants no more than so many frames before it; the first is the other side's binding.
+func (s *stranger) isDown(most int) (after time.Duration) {
 	s.t.Helper()
 	began := time.Now()
 	frames := 0
 	for e := range s.events {
 		switch e := e.(type) {
 		case peer.Frame:
-			if frames++; frames > 1 {
-				s.t.Errorf("the host sent frame %d, on %v", frames, e.Channel)
+			if frames++; frames > most {
+				s.t.Errorf("frame %d came, on %v", frames, e.Channel)
 			}
 		case peer.Down:
-			s.guest.Close()
+			if s.guest != nil {
+				s.guest.Close()
+			}
 			<-s.link.Done()
 			return time.Since(began)
 		}
@@ -158,7 +183,7 @@ func TestBinding(t *testing.T) {
 				s.isAdmitted()
 				s.connects()
 				act(s)
-				if after := s.isDown(); after > bindTime+time.Second {
+				if after := s.isDown(1); after > bindTime+time.Second {
 					t.Errorf("closed after %v, want at most %v", after, bindTime)
 				}
 				host.here(1)
@@ -173,6 +198,132 @@ func TestBinding(t *testing.T) {
 			})
 		})
 	}
+}
+
+// falseHost shares a room, admits whoever comes, and brings a link up; what it says on that is act's.
+func falseHost(t *testing.T, b *bubble, most int, act func(*stranger)) (link string, over <-chan time.Duration) {
+	t.Helper()
+	const at = "10.0.0.99:80"
+	t.Cleanup(b.serve(at))
+	_, world := b.net.join(t)
+	_, key, _ := ed25519.GenerateKey(nil) // from crypto/rand, which does not fail
+	h, err := signal.Open(t.Context(), signal.HostConfig{Server: "ws://" + at, Options: signal.Options{NetDialContext: world.Dial},
+		Draw: func() (string, error) { return introduction.NewRoom(rand.Reader) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := introduction.NewLink(h.Server(), h.Room(), key.Public().(ed25519.PublicKey), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan time.Duration, 1)
+	go func() { // ends with the link
+		defer h.Close()
+		s := &stranger{t: t, world: world, role: peer.Answerer, events: make(chan peer.Event, 64), inbox: make(chan []byte, 64)}
+		s.admits(h, introduction.HostConfig{Room: h.Room(), Key: key, Name: "Mallory", Random: rand.Reader,
+			Lookup: func(introduction.Kind, string) ([]byte, bool) { return l.Secret(), true }})
+		s.connects()
+		act(s)
+		ended <- s.isDown(most)
+	}()
+	return l.Reveal(), ended
+}
+
+// admits runs the introduction of the first guest; what comes after it goes to the inbox, until h ends.
+func (s *stranger) admits(h *signal.Host, cfg introduction.HostConfig) {
+	intro, greeting, err := introduction.NewHost(cfg)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	name := (<-h.Events()).(signal.Knock).Peer
+	s.side, s.send = intro, func(m []byte) error { return h.Send(name, m) }
+	_ = s.send(greeting)
+	for intro.State() != introduction.AwaitDecision {
+		m, ok := (<-h.Events()).(signal.Message)
+		if !ok {
+			s.t.Error("the guest went away")
+			return
+		}
+		if r, _ := intro.Step(m.Data); r.Send != nil {
+			_ = s.send(r.Send)
+		}
+	}
+	admitted, err := intro.Admit(nil)
+	if err != nil {
+		s.t.Error(err)
+	}
+	_ = s.send(admitted)
+	go func() { // ends with h
+		for e := range h.Events() {
+			if m, ok := e.(signal.Message); ok {
+				s.inbox <- m.Data
+			}
+		}
+	}()
+}
+
+// TestFalseHost: a guest takes no word from a link that is not that of its introduction, and waits for a welcome only so
+// long.
+func TestFalseHost(t *testing.T) {
+	cases := map[string]struct {
+		act   func(*stranger)
+		limit time.Duration
+		most  int // frames of the guest's: its binding, and its hello to one who is bound
+	}{
+		"no binding":    {func(*stranger) {}, bindTime, 1},
+		"wrong binding": {func(s *stranger) { _ = s.link.Send(peer.Live, make([]byte, 32)) }, 0, 1},
+		"no welcome":    {(*stranger).binds, welcomeTime, 2},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				link, over := falseHost(t, b, c.most, c.act)
+				guest := b.desk("Ben")
+				guest.fails(protocol.Unreachable, "session/join", &protocol.JoinParams{Code: link})
+				if after := <-over; after > c.limit+time.Second {
+					t.Errorf("closed after %v, want %v", after, c.limit)
+				}
+				guest.inLoop(func() {
+					if len(guest.daemon.joins)+len(guest.daemon.bonds) != 0 {
+						t.Errorf("%d joins and %d bonds are left", len(guest.daemon.joins), len(guest.daemon.bonds))
+					}
+				})
+			})
+		})
+	}
+}
+
+// TestGreedyGuest: a guest that asks for more at once than it may is sent away, and the others' session goes on.
+func TestGreedyGuest(t *testing.T) {
+	dir := folderOf(t, "a.txt", "one\n")
+	inBubble(t, func(t *testing.T, b *bubble) {
+		host := b.desk("Ana")
+		link := host.share(dir).Link
+		s := meet(t, b.net, link)
+		s.isAdmitted()
+		s.connects()
+		s.binds()
+		host.here(2)
+		for range maxDisk {
+			host.daemon.disk <- struct{}{} // the disk is slow just now
+		}
+		for i := range session.MaxOps + 1 {
+			_ = s.link.Send(peer.Live, wire.Encode(&wire.List{Op: uint32(i + 1)}))
+		}
+		for e := range s.events {
+			if _, down := e.(peer.Down); down {
+				break
+			}
+		}
+		s.guest.Close()
+		<-s.link.Done()
+		host.here(1)
+		for range maxDisk {
+			<-host.daemon.disk
+		}
+		b.desk("Ben").join(link)
+	})
 }
 
 // TestIdleGuests: who says nothing, or too much, is sent away; the room goes on, and so does one who is admitted and

@@ -176,6 +176,7 @@ func TestNoSuch(t *testing.T) {
 	guest.fails(protocol.Unreachable, "session/join", &protocol.JoinParams{Code: s.Code, Server: "ws://127.0.0.1:1"})
 	guest.fails(protocol.NoServer, "session/join", &protocol.JoinParams{Code: s.Code, Server: "gopher://x"})
 	host.fails(protocol.NoServer, "session/share", &protocol.ShareParams{Folder: fileURI(t, folderOf(t)), Listen: "off"})
+	host.fails(protocol.Unreachable, "session/share", &protocol.ShareParams{Folder: fileURI(t, folderOf(t)), Server: "ws://127.0.0.1:1"})
 	host.fails(protocol.AlreadyShared, "session/share", &protocol.ShareParams{Folder: fileURI(t, dir), Listen: "127.0.0.1:0"})
 	host.fails(protocol.NoSuchDocument, "session/share", &protocol.ShareParams{Folder: fileURI(t, filepath.Join(dir, "none"))})
 	for _, own := range []string{s.Code, s.Link, strings.ToLower(s.Code)} {

@@ -388,6 +388,8 @@ func (k *desk) inLoop(f func()) {
 	<-done
 }
 
+type docPath = docpath.Path
+
 func sessionFolder(dir string) session.OpenFolder { return session.OpenFolder{Folder: dir} }
 
 // memory is a listener without a socket, whose connections are pipes: what a bubble needs.

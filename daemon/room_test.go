@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -194,4 +197,75 @@ func TestListenAt(t *testing.T) {
 		}
 	}
 	sitDown(t, "Ana").fails(protocol.NoServer, "session/share", &protocol.ShareParams{Folder: fileURI(t, folderOf(t)), Listen: "nonsense"})
+}
+
+// TestRemember: a member comes back by its newest secret, or by the one before while it is not known whether the newest
+// has reached it; by none that is older, and by none that was forgotten.
+func TestRemember(t *testing.T) {
+	r := &room{members: map[string][]resumption{}}
+	known := func(hint string) bool { _, ok := r.lookup(introduction.KindResume, hint); return ok }
+	came := ""
+	for i, hint := range []string{"first", "second", "third", "fourth"} {
+		if err := r.remember("ana", came, secretOf(hint)); err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 && (!known(came) || !known(hint)) {
+			t.Errorf("after coming with %q: that is known %v, %q is known %v", came, known(came), hint, known(hint))
+		}
+		if i > 1 && known("first") {
+			t.Errorf("%q is known after %q was used", "first", came)
+		}
+		came = hint
+	}
+	if known("") || known("fifth") {
+		t.Error("a hint that was never given is known")
+	}
+	r.forget("ana")
+	if known("fourth") {
+		t.Error("a forgotten member can come back")
+	}
+}
+
+// secretOf is the end of an introduction whose secret has this hint.
+type secretOf string
+
+func (s secretOf) ResumeSecret() ([]byte, string, error) {
+	return []byte("secret of " + s), string(s), nil
+}
+func (s secretOf) Seal(byte, []byte) ([]byte, error) { return nil, introduction.ErrEnded }
+func (s secretOf) Open([]byte) (byte, []byte, error) { return 0, nil, introduction.ErrEnded }
+func (s secretOf) Abort(introduction.Cause) []byte   { return nil }
+func (s secretOf) Binding(introduction.Role, [32]byte, [32]byte) ([32]byte, error) {
+	return [32]byte{}, introduction.ErrEnded
+}
+
+// TestLongNames: a listing whose names are too long for one frame comes in more pages.
+func TestLongNames(t *testing.T) {
+	part := strings.Repeat("n", 200)
+	dir := folderOf(t)
+	deep := filepath.Join(dir, part, part, part, part)
+	if err := os.MkdirAll(deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const files = 900
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(deep, fmt.Sprintf("%s%d", part, i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	host, guest := sitDown(t, "Ana"), sitDown(t, "Ben")
+	s := host.share(dir)
+	guest.join(s.Link)
+	count, pages := 0, 0
+	for p := (protocol.ListFilesParams{Session: s.ID, Recursive: true}); ; pages++ {
+		var got protocol.ListFilesResult
+		guest.must("file/list", &p, &got)
+		count += len(got.Entries)
+		if p.Cursor = got.Cursor; p.Cursor == "" {
+			break
+		}
+	}
+	if count != files+4 || pages == 0 {
+		t.Errorf("%d entries on %d pages, want %d on several", count, pages+1, files+4)
+	}
 }

@@ -32,7 +32,7 @@ import (
 //	WHO shows PATH TEXT                  waits until the buffer holds it
 //	WHO save PATH                        document/save
 //	disk PATH TEXT                       compares the host's file
-//	write PATH TEXT, sparse PATH SIZE, bytes PATH HEX     change the host's folder
+//	write PATH TEXT, sparse PATH SIZE, bytes PATH HEX, remove PATH     change the host's folder
 //	WHO sees EVENT                       waits for a word of `earshot events`; forget begins anew
 //	WHO state open|reconnecting|ended    waits for the session's
 //	WHO fails KIND read|open PATH, … list PATH, … share, … join code|wrong|unknown|mistyped
@@ -130,6 +130,8 @@ func (s *scenario) do(w []string) {
 	case "sparse":
 		s.write(w[1], nil)
 		s.check(os.Truncate(filepath.Join(s.dir, w[1]), int64(s.number(w[2]))))
+	case "remove":
+		s.check(os.Remove(filepath.Join(s.dir, w[1])))
 	case "loss":
 		s.net.lost.Store(int32(s.number(strings.TrimSuffix(w[1], "%"))))
 	case "reorder":
