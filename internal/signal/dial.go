@@ -71,8 +71,16 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	var first *greeting
 	dialer := websocket.Dialer{
-		NetDialContext:   opts.NetDialContext,
+		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			raw, err := opts.dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			first = &greeting{Conn: raw}
+			return first, nil
+		},
 		Proxy:            opts.proxy,
 		TLSClientConfig:  opts.TLS,
 		HandshakeTimeout: DialTime,
@@ -83,6 +91,7 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 	if err != nil {
 		return nil, dialError(server, response, err)
 	}
+	first.open.Store(true)
 	c := &conn{server: server, ws: ws, out: make(chan []byte, maxOutgoing), done: make(chan struct{})}
 	ws.SetReadLimit(wire.MaxEnvelope)
 	c.heard()
@@ -104,12 +113,19 @@ func dialError(server string, response *http.Response, err error) error {
 		kind = ErrRateLimited
 	case response != nil && response.StatusCode == http.StatusServiceUnavailable:
 		kind = ErrServerFull
-	case response != nil && response.StatusCode == http.StatusForbidden:
+	case response != nil && response.StatusCode == http.StatusForbidden, errors.Is(err, errGreeting):
 		kind = ErrRefused
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
 		kind = ErrTimeout
 	}
 	return &Error{Server: server, Kind: kind, Cause: err}
+}
+
+func (o Options) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if o.NetDialContext != nil {
+		return o.NetDialContext(ctx, network, address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // proxy asks for a proxy, but not for what is next door: an office's proxy knows no one's laptop.
