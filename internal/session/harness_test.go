@@ -624,14 +624,14 @@ func (ed *editor) reports(changes ...protocol.TextDocumentContentChangeEvent) {
 func (ed *editor) asked(a Ask) {
 	p, ok := a.Params.(*protocol.ApplyWorkspaceEditParams)
 	ed.asks = append(ed.asks, a)
-	if ok && ed.inFlight() > 1 {
+	if ok && ed.inFlightOf(p.Edit.DocumentChanges[0].TextDocument.URI) > 1 {
 		ed.n.w.t.Error("two edits in flight for one document and connection")
 	}
 	if !ok || ed.manual || ed.buf == nil {
 		return
 	}
 	ed.n.w.put(fmt.Sprint("to ", ed.conn), func() {
-		if ed.closed != "" || ed.inFlight() == 0 {
+		if ed.closed != "" || ed.edit() == nil {
 			return
 		}
 		if p.Edit.DocumentChanges[0].TextDocument.Version != ed.version {
@@ -642,10 +642,22 @@ func (ed *editor) asked(a Ask) {
 	})
 }
 
+// inFlight counts the edits that wait for an answer.
 func (ed *editor) inFlight() int {
 	n := 0
 	for _, a := range ed.asks {
 		if _, ok := a.Params.(*protocol.ApplyWorkspaceEditParams); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// inFlightOf counts those of one document.
+func (ed *editor) inFlightOf(uri string) int {
+	n := 0
+	for _, a := range ed.asks {
+		if p, ok := a.Params.(*protocol.ApplyWorkspaceEditParams); ok && p.Edit.DocumentChanges[0].TextDocument.URI == uri {
 			n++
 		}
 	}
