@@ -13,6 +13,7 @@ package fakeeditor
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"earshot/internal/text"
@@ -63,6 +64,8 @@ type Editor struct {
 	entries []protocol.TextDocumentContentChangeEvent // Delayed: not reported yet
 	flushAt time.Time
 	known   bool // Stock: a didChange was sent, so versions are checked
+	eol     bool // Neovim's 'endofline'
+	newer   bool // Neovim 0.12 rather than 0.10
 }
 
 // pending is something on its way between VS Code's two processes.
@@ -78,7 +81,12 @@ type pending struct {
 // New makes an editor that shows s. hop matters to Split.
 func New(kind Kind, uri, s string, enc text.Encoding, hop time.Duration, rng *rand.Rand) *Editor {
 	e := &Editor{Kind: kind, URI: uri, Enc: enc, End: text.DetectLineEnd(s), rng: rng, hop: hop}
-	e.buffer = text.New(e.End.ToLF(s))
+	s = e.End.ToLF(s)
+	if e.neovim() {
+		s, e.eol = lines(s)
+		e.newer = rng.IntN(2) == 0
+	}
+	e.buffer = text.New(s)
 	if kind == Exact || kind == Split || kind == Plain {
 		e.tick = 1
 	}
@@ -92,8 +100,21 @@ func (e *Editor) ExactVersions() bool { return e.Kind == Exact || e.Kind == Spli
 // Text is what the person sees, with \n ends.
 func (e *Editor) Text() string { return e.buffer.String() }
 
-// Len is its length in code points.
-func (e *Editor) Len() int { return e.buffer.Len() }
+// Holds tells whether the person sees the given text: in Neovim a last line looks the same with and without its end.
+func (e *Editor) Holds(s string) bool {
+	if e.neovim() {
+		s, _ = lines(s)
+	}
+	return e.Text() == s
+}
+
+// Len is the length in code points of what the person can change: not the last line end of Neovim's.
+func (e *Editor) Len() int {
+	if e.neovim() {
+		return e.buffer.Len() - 1
+	}
+	return e.buffer.Len()
+}
 
 // Slice is a part of it.
 func (e *Editor) Slice(from, to int) string { return e.buffer.Slice(from, to) }
@@ -103,10 +124,16 @@ func (e *Editor) Open() []Message {
 	e.later, e.entries, e.flushAt = nil, nil, time.Time{}
 	e.plugin, e.known = e.tick, false
 	version := e.tick
-	if e.Kind == Stock || e.Kind == Delayed {
+	shown := e.buffer.String()
+	if e.neovim() {
 		version = 0
+		// An empty last line without its end can't be told from none with it, by nobody: this one is given it.
+		e.eol = e.eol || strings.HasSuffix(shown, "\n\n")
+		if !e.eol {
+			shown = strings.TrimSuffix(shown, "\n")
+		}
 	}
-	p := &protocol.DidOpenTextDocumentParams{TextDocument: protocol.TextDocumentItem{URI: e.URI, Version: version, Text: e.End.FromLF(e.buffer.String())}}
+	p := &protocol.DidOpenTextDocumentParams{TextDocument: protocol.TextDocumentItem{URI: e.URI, Version: version, Text: e.End.FromLF(shown)}}
 	if e.ExactVersions() && e.stamp != "" {
 		p.Earshot = &protocol.Stamp{Stamp: e.stamp}
 	}
@@ -115,7 +142,12 @@ func (e *Editor) Open() []Message {
 
 // Type replaces del code points at pos by ins, as the person.
 func (e *Editor) Type(now time.Time, pos, del int, ins string) []Message {
-	change := e.edit(pos, del, ins)
+	var change protocol.TextDocumentContentChangeEvent
+	if e.neovim() {
+		change = e.editLines(pos, del, ins, wholeLines)
+	} else {
+		change = e.edit(pos, del, ins)
+	}
 	e.tick++
 	switch e.Kind {
 	case Split:
@@ -231,32 +263,6 @@ func (e *Editor) offset(p protocol.Position) int {
 		return e.buffer.Len()
 	}
 	return pos
-}
-
-// applyLikeNeovim drops what is older than the buffer and says that it was applied; while the client knows no version, it
-// applies everything, wherever that is by now.
-func (e *Editor) applyLikeNeovim(now time.Time, call uint64, version int, p *protocol.ApplyWorkspaceEditParams) []Message {
-	yes := Message{Call: call, Answer: &protocol.ApplyWorkspaceEditResult{Applied: true}}
-	if version > 0 && e.tick > version {
-		return []Message{yes}
-	}
-	var out []Message
-	for _, edit := range slices.Backward(p.Edit.DocumentChanges[0].Edits) {
-		from, to := e.span(edit.Range)
-		if to < from {
-			from, to = to, from
-		}
-		change := e.edit(from, to-from, text.CRLF.ToLF(edit.NewText))
-		e.tick += 1 + e.rng.IntN(2) // changedtick skips numbers
-		if e.Kind == Delayed {
-			e.entries = append(e.entries, change)
-			e.arm(now)
-			continue
-		}
-		e.known = true
-		out = append(out, Message{Change: e.report(change)})
-	}
-	return append(out, yes)
 }
 
 // Next is when Wake has something to do; zero means never.

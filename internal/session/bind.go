@@ -21,7 +21,13 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	if old := c.mirror(p.uri); old != nil {
 		e.detach(old)
 	}
-	e.bind(m, text.New(m.end.ToLF(p.item.Text)), p.stamp)
+	opened, _ := c.shown(text.New(m.end.ToLF(p.item.Text)))
+	for _, o := range slices.Clone(d.mirrors) {
+		if c.replica != "" && o.client.replica == c.replica && o.key == m.key {
+			e.lose(o) // its editor is back before its old connection was seen to break
+		}
+	}
+	e.bind(m, opened, p.stamp)
 	d.shown = true
 	d.mirrors = append(d.mirrors, m)
 	c.mirrors = append(c.mirrors, m)
@@ -48,7 +54,7 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 		e.bindReturning(m, at, opened)
 		return
 	}
-	if at, skew, ok := d.holding(opened); ok {
+	if at, skew, ok := d.holding(m.client, opened); ok {
 		m.at, m.skew, m.buffer = at, skew, opened
 		d.forget(m)
 		return
@@ -61,7 +67,7 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 	case !d.shown && d.session.host:
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
 		e.bindReturning(m, d.text.Head(), opened)
-	case isSessionURI(m.key) && !d.misses(m):
+	case isSessionURI(m.key) && (!d.misses(m) || m.client.blank(opened)):
 		// A buffer that was never given the text says nothing about it.
 		m.at, m.buffer = slices.Clone(d.text.Head()), opened
 		m.skew, _ = text.NewPatch(text.Edit{Del: d.text.Text().Len(), Ins: opened.String()})
@@ -119,8 +125,8 @@ func (d *document) forget(m *mirror) {
 // bindReturning goes on where the editor was; what differs is what it had not reported.
 func (e *Engine) bindReturning(m *mirror, at crdt.Frontier, opened *text.Rope) {
 	m.at = slices.Clone(at)
-	m.buffer = m.doc.text.TextAt(at)
-	e.own(m, text.DiffRunes(m.buffer.String(), opened.String()))
+	m.buffer, m.skew = m.client.shown(m.doc.text.TextAt(at))
+	e.own(m, m.client.diff(m.buffer, opened))
 }
 
 // base is a text that a buffer may hold, as a version and a skew.
@@ -134,12 +140,12 @@ type base struct {
 func (d *document) bases() []base {
 	all := []base{{at: d.text.Head(), text: d.text.Text()}}
 	for _, l := range slices.Backward(d.lost) {
-		all = append(all, base{l.at, l.skew, l.buffer})
+		all = append(all, base{l.at, l.skew, l.buffer}.asText())
 	}
 	for _, m := range d.mirrors {
-		all = append(all, base{m.at, m.skew, m.buffer})
+		all = append(all, base{m.at, m.skew, m.buffer}.asText())
 		if m.flight != nil && m.flight.after != nil {
-			all = append(all, base{m.flight.target, m.flight.skew, m.flight.after})
+			all = append(all, m.flight.makes())
 		}
 	}
 	for _, p := range slices.Backward(d.pins) {
@@ -149,10 +155,10 @@ func (d *document) bases() []base {
 }
 
 // holding finds a base with exactly this text.
-func (d *document) holding(opened *text.Rope) (crdt.Frontier, text.Patch, bool) {
+func (d *document) holding(c *client, opened *text.Rope) (crdt.Frontier, text.Patch, bool) {
 	for _, b := range d.bases() {
-		if b.text.Equal(opened) {
-			return slices.Clone(b.at), b.skew, true
+		if shown, skew := b.shownTo(c); shown.Equal(opened) {
+			return slices.Clone(b.at), skew, true
 		}
 	}
 	return nil, nil, false
@@ -164,18 +170,19 @@ func (d *document) holding(opened *text.Rope) (crdt.Frontier, text.Patch, bool) 
 func (e *Engine) bindNearest(m *mirror, opened *text.Rope) {
 	best, change := base{}, text.Patch(nil)
 	leastIns, leastDel := -1, 0
-	s := opened.String()
 	for _, b := range m.doc.bases() {
 		if len(b.skew) > 0 {
 			continue
 		}
-		p := text.DiffRunes(b.text.String(), s)
+		shown, _ := b.shownTo(m.client)
+		p := m.client.diff(shown, opened)
 		ins, del := costs(p)
 		if leastIns < 0 || ins < leastIns || ins == leastIns && del < leastDel {
 			best, change, leastIns, leastDel = b, p, ins, del
 		}
 	}
-	m.at, m.buffer = slices.Clone(best.at), best.text.Clone()
+	m.at = slices.Clone(best.at)
+	m.buffer, m.skew = best.shownTo(m.client)
 	inserted, deleted := split(change)
 	e.own(m, inserted)
 	if len(deleted) == 0 {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"earshot/internal/text"
@@ -27,8 +28,7 @@ func endsLine(r *text.Rope) bool { return r.Len() > 0 && r.RuneAt(r.Len()-1) == 
 
 // bare tells whether the buffer's last line end is all that it has and its text has not.
 func (m *mirror) bare() bool {
-	return len(m.skew) == 1 && m.skew[0].Del == 0 && m.skew[0].Ins == "\n" &&
-		m.client.lineEnder() && m.skew[0].Pos == m.buffer.Len()-1
+	return m.client.lineEnder() && len(m.skew) == 1 && m.skew[0] == (text.Edit{Pos: m.buffer.Len() - 1, Ins: "\n"})
 }
 
 // skewed tells whether there is a skew that has to be undone.
@@ -120,4 +120,33 @@ func (e *Engine) adopt(m *mirror) {
 	m.skew = nil
 	m.buffer.Delete(m.buffer.Len()-1, 1)
 	e.own(m, p)
+}
+
+// shownTo is the base as the client's buffer would have it: a copy, and its skew.
+func (b base) shownTo(c *client) (*text.Rope, text.Patch) {
+	if len(b.skew) > 0 {
+		return b.text.Clone(), b.skew
+	}
+	return c.shown(b.text.Clone())
+}
+
+// asText is the base without the bare end.
+func (b base) asText() base {
+	if len(b.skew) != 1 || b.skew[0] != (text.Edit{Pos: b.text.Len() - 1, Ins: "\n"}) {
+		return b
+	}
+	r := b.text.Clone()
+	r.Delete(r.Len()-1, 1)
+	return base{at: b.at, text: r}
+}
+
+// holds is what the buffer holds, without the bare end: when the editor writes that to the disk, it has become text.
+func (m *mirror) holds() base { return base{slices.Clone(m.at), m.skew, m.buffer.Clone()}.asText() }
+
+// makes is what the buffer holds if the edit is applied as asked.
+func (f *flight) makes() base { return base{f.target, f.skew, f.after}.asText() }
+
+// blank tells whether the client shows nothing.
+func (c *client) blank(opened *text.Rope) bool {
+	return opened.Len() == 0 || c.lineEnder() && opened.Len() == 1 && endsLine(opened)
 }

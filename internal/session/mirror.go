@@ -59,7 +59,7 @@ type flight struct {
 	patch    text.Patch // against the buffer
 	edits    []protocol.TextEdit
 	after    *text.Rope // the buffer if it is applied as asked
-	skew     text.Patch // from the text at target to it; nil unless the document was replaced meanwhile
+	skew     text.Patch // from the text at target to it; the bare end, or what a document replaced meanwhile makes
 	sent     time.Time
 	probe    bool // an insertion of nothing, to get a version above 0
 	answered bool // stock: the answer came, what it reports has not
@@ -73,7 +73,7 @@ const probeWait = time.Second
 func (c *client) alwaysReports() bool { return c.program == "Neovim" }
 
 func (m *mirror) settled(head crdt.Frontier) bool {
-	return !m.astray && len(m.skew) == 0 && slices.Equal(m.at, head)
+	return !m.astray && !m.skewed() && slices.Equal(m.at, head)
 }
 
 // didChange takes a report of the editor.
@@ -115,7 +115,8 @@ func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChang
 	}
 	ins := m.end.ToLF(c.Text)
 	if c.Range == nil {
-		return text.DiffRunes(buffer.String(), ins), nil
+		now, _ := m.client.shown(text.New(ins))
+		return m.client.diff(buffer, now), nil
 	}
 	from, err := buffer.Offset(text.Position(c.Range.Start), m.client.enc, text.Before)
 	if err != nil {
@@ -128,7 +129,7 @@ func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChang
 	if to < from {
 		from, to = to, from
 	}
-	p, _ := text.NewPatch(text.Edit{Pos: from, Del: to - from, Ins: ins})
+	p, _ := text.NewPatch(m.client.reported(buffer, text.Edit{Pos: from, Del: to - from, Ins: ins}))
 	return p.Trim(buffer), nil
 }
 
@@ -170,6 +171,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 	m.doc.moved(head)
 	m.doc.dirty = true
 	e.happened(m.doc, m.doc.session.me)
+	e.adopt(m)
 }
 
 // refuses says why the person may not make this change, or "".
@@ -314,7 +316,7 @@ func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentCon
 		m.backoff = min(retryFirst<<min(m.strange-maxStrange, 8), retryMost)
 		m.retry = e.now.Add(m.backoff)
 	}
-	e.own(m, text.DiffRunes(m.buffer.String(), actual.String()))
+	e.own(m, m.client.diff(m.buffer, actual))
 }
 
 // maxStrange edits in a row may come out in another way than asked for (an editor that indents) before it is sent them
@@ -458,17 +460,18 @@ func (e *Engine) advance(m *mirror) {
 		return
 	}
 	target, patch := e.lacks(m, head)
+	patch, skew := m.asLines(patch)
 	patch = patch.Trim(m.buffer) // by identity a character may be replaced by its like: nothing for the editor to do
 	if len(patch) == 0 && !m.astray {
-		m.at, m.skew = target, nil
+		m.at, m.skew = target, skew
 		if slices.Equal(target, head) {
-			m.buffer = d.text.Text().Clone()
+			m.buffer, m.skew = m.client.shown(d.text.Text().Clone())
 			return
 		}
 		e.advance(m)
 		return
 	}
-	e.send(m, target, patch)
+	e.send(m, target, patch, skew)
 }
 
 // giveUp ends a flight that nothing more can be learned of by waiting.
@@ -489,7 +492,7 @@ func (e *Engine) giveUp(m *mirror) bool {
 // head at once; a stock one by one edit at a time.
 func (e *Engine) lacks(m *mirror, head crdt.Frontier) (crdt.Frontier, text.Patch) {
 	d := m.doc
-	if len(m.skew) > 0 || m.astray {
+	if m.skewed() || m.astray {
 		restore := m.skew.Invert(d.text.TextAt(m.at))
 		return head, text.Compose(restore, d.text.Diff(m.at, head))
 	}
@@ -503,16 +506,16 @@ func (e *Engine) lacks(m *mirror, head crdt.Frontier) (crdt.Frontier, text.Patch
 }
 
 // send asks the editor for one change.
-func (e *Engine) send(m *mirror, target crdt.Frontier, patch text.Patch) {
+func (e *Engine) send(m *mirror, target crdt.Frontier, patch, skew text.Patch) {
 	if !m.client.exact && len(patch) > 1 {
 		patch = m.cover(patch)
 	}
-	after := m.doc.text.Text().Clone()
+	after, _ := m.client.shown(m.doc.text.Text().Clone())
 	if !slices.Equal(target, m.doc.text.Head()) {
 		after = m.buffer.Clone()
 		after.Apply(patch)
 	}
-	f := &flight{version: m.version, target: target, patch: patch, after: after, sent: e.now}
+	f := &flight{version: m.version, target: target, patch: patch, after: after, skew: skew, sent: e.now}
 	f.edits = m.textEdits(patch)
 	if m.astray {
 		f.edits = []protocol.TextEdit{{Range: protocol.Range{End: protocol.Position{Line: everyLine}}, NewText: m.end.FromLF(after.String())}}

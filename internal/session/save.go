@@ -117,7 +117,7 @@ func (e *Engine) savedByEditor(m *mirror, then func(*protocol.Error)) {
 // compareSaved reads what an editor wrote.
 func (e *Engine) compareSaved(m *mirror, then func(*protocol.Error)) {
 	d := m.doc
-	wrote := base{slices.Clone(m.at), m.skew, m.buffer.Clone()}
+	wrote := m.holds()
 	perhaps := wrote
 	if f := m.flight; f != nil && f.after != nil && len(f.skew) == 0 {
 		perhaps = base{slices.Clone(f.target), nil, f.after.Clone()}

@@ -375,7 +375,7 @@ func (own *private) fold(c *client) {
 	}
 	end := text.DetectLineEnd(own.item.Text)
 	m := &mirror{client: c, end: end}
-	r := text.New(end.ToLF(own.item.Text))
+	r, _ := c.shown(text.New(end.ToLF(own.item.Text)))
 	for _, p := range own.queue {
 		for i := range p.ContentChanges {
 			patch, err := m.patchOf(r, &p.ContentChanges[i])

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,8 +29,8 @@ func (s *seat) connect() {
 	s.toAt, s.fromAt = w.now, w.now
 	clear(s.reply)
 	s.n.step(session.ClientOpened{Conn: s.conn})
-	p := &protocol.InitializeParams{InitializationOptions: &protocol.InitializationOptions{Name: s.n.name, Replica: fmt.Sprintf("%s-%p", s.n.name, s)}}
-	p.InitializationOptions.Replica = s.n.name + "/" + strconv.Itoa(len(s.n.seats)) + "/" + s.kind.String()
+	replica := fmt.Sprintf("%s/%d/%v", s.n.name, slices.Index(s.n.seats, s), s.kind)
+	p := &protocol.InitializeParams{InitializationOptions: &protocol.InitializationOptions{Name: s.n.name, Replica: replica}}
 	if s.kind == fakeeditor.Stock || s.kind == fakeeditor.Delayed {
 		p.ClientInfo = &protocol.ClientInfo{Name: "Neovim"}
 	}
