@@ -159,7 +159,7 @@ func TestParseStat(t *testing.T) {
 		}
 	}
 	check("7 (earshot) S 1 7 7 0 -1 4194560 1 0 0 0 12 30 0 0 20 0 9 0 5", 420*time.Millisecond)
-	check("7 (a) b (c 1 2) R 1 7 7 0 -1 4194560 1 0 0 0 1 0 0 0 20 0 9 0 5", 10*time.Millisecond)
+	check("7 (a) b (c 1 2) R 1 7 7 0 -1 4194560 5 0 0 0 1 0 0 0 20 0 9 0 5", 10*time.Millisecond)
 	for _, bad := range []string{"", "7 (earshot) S 1", "7 (earshot) S 1 7 7 0 -1 4194560 1 0 0 0 x 30 0 0"} {
 		if got, err := parseStat(bad); err == nil {
 			t.Errorf("%q: got %v, want an error", bad, got)
@@ -186,6 +186,20 @@ func TestSchedule(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestSpreadOut: what is measured together takes turns, each with the same pause before it.
+func TestSpreadOut(t *testing.T) {
+	const period = int64(10 * time.Millisecond)
+	got := spreadOut(1000, 100, 7, 4)
+	for i, s := range got {
+		if want := (schedule{At: 1000 + int64(i)*period/4, Every: period, Edits: 7}); s != want {
+			t.Errorf("schedule %d: got %+v, want %+v", i, s, want)
+		}
+	}
+	if len(got) != 4 {
+		t.Errorf("got %d schedules, want 4", len(got))
+	}
 }
 
 // TestManuscript: no line is ever over 80 columns, and what is typed stands in the middle, in order.

@@ -157,22 +157,18 @@ func (w *workshop) setUp(ctx context.Context, r row, s *scene) error {
 	return err
 }
 
-// play measures all scenes in the same seconds, and not in the same moment: their keystrokes are spread evenly.
+// play measures all scenes in the same seconds.
 func (w *workshop) play(ctx context.Context, scenes []*scene, sum *result) error {
-	every := time.Second.Nanoseconds() / int64(w.opts.rate)
-	before, begun := scenes[0].cpuTimes(), now()+lead.Nanoseconds()
-	plan := func(i int) schedule {
-		return schedule{At: begun + int64(i)*every/int64(len(scenes)), Every: every, Edits: w.edits()}
-	}
+	before := scenes[0].cpuTimes()
+	plans := spreadOut(now()+lead.Nanoseconds(), w.opts.rate, w.edits(), len(scenes))
 	for i, s := range scenes {
-		beginning := plan(i)
-		if err := s.sender.tell(note{Kind: begin, Schedule: &beginning}); err != nil {
+		if err := s.sender.tell(note{Kind: begin, Schedule: &plans[i]}); err != nil {
 			return err
 		}
 	}
 	var all [][]int64
 	for i, s := range scenes {
-		lines, err := s.collect(ctx, plan(i))
+		lines, err := s.collect(ctx, plans[i])
 		if err != nil {
 			return err
 		}
@@ -184,6 +180,16 @@ func (w *workshop) play(ctx context.Context, scenes []*scene, sum *result) error
 	sum.add(all, w.opts.warmUp)
 	sum.addCPU(scenes[0], before, scenes[0].cpuTimes(), w.edits())
 	return nil
+}
+
+// spreadOut makes n schedules whose keystrokes take turns: not in the same moment, or they would wait for each other.
+func spreadOut(begin int64, rate, edits, n int) []schedule {
+	every := time.Second.Nanoseconds() / int64(rate)
+	plans := make([]schedule, n)
+	for i := range plans {
+		plans[i] = schedule{At: begin + int64(i)*every/int64(n), Every: every, Edits: edits}
+	}
+	return plans
 }
 
 // collect gives the latencies of each line, in nanoseconds and in the order of the keystrokes.
