@@ -88,13 +88,14 @@ func TestReopenTextThatWasHandedOut(t *testing.T) {
 // TestReopenWhatWasClosed: what an editor had when it closed the document was seen.
 func TestReopenWhatWasClosed(t *testing.T) {
 	w, ed, other := hostAndGuest(t, "abc", stock("plain"))
+	ed.adds("1")
 	other.types(0, 1, "")
-	ed.answers(false) // it still has "abc"
+	ed.answers(false) // it still has "abc1", which no one else ever had
 	ed.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: fileURI}})
-	w.want("bc", ed.n, other) // didClose never changes the text
+	w.want("bc1", ed.n, other) // didClose never changes the text
 	ed.manual = false
 	ed.reopen()
-	w.want("bc", ed, ed.n, other)
+	w.want("bc1", ed, ed.n, other)
 	if ed.wasTold("put back") {
 		t.Error("told of text put back, though nothing was")
 	}

@@ -326,10 +326,13 @@ func TestVoidWithAnEditUnderWay(t *testing.T) {
 			ed.manual = true
 			h := host.connect()
 			h.open(fileURI, "abc")
+			refused := guest.connect()
+			refused.fetch(w.uri("a.txt"))
+			m := host.e.sessions[0].member(guest.member)
+			m.Role = protocol.RoleViewer // and the guest does not know it yet
+			refused.types(0, 0, "REFUSED")
+			m.Role = protocol.RoleEditor
 			h.types(0, 0, "H")
-			r := host.e.sessions[0].remotes[0]
-			delete(r.docs, host.doc().num)
-			guest.step(FrameArrived{Link: guest.e.sessions[0].up.id, Data: wire.Encode(&wire.Reset{Doc: host.doc().num, Reason: "test"})})
 			if ed.edit() == nil {
 				t.Fatal("no edit is under way")
 			}
@@ -350,7 +353,7 @@ func TestVoidWithAnEditUnderWay(t *testing.T) {
 			if applied == "typed first" {
 				want += "T"
 			}
-			w.want(want, ed, h, host, guest)
+			w.want(want, ed, refused, h, host, guest)
 		}
 	}
 }

@@ -272,7 +272,7 @@ func (e *Engine) cursorFor(c *client, s *session, p *presence) protocol.Cursor {
 	way := m.wayFrom(p.version)
 	limit := m.buffer.Len()
 	at := func(pos int) protocol.Position {
-		pos = way.MapPos(min(max(pos, 0), crdt.MaxText), text.Before)
+		pos = way.MapPos(max(pos, 0), text.Before)
 		pos = m.skew.MapPos(pos, text.Before)
 		return protocol.Position(m.buffer.Position(min(max(pos, 0), limit), c.enc))
 	}
