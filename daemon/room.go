@@ -257,7 +257,7 @@ func (r *room) happened(ev signal.Event) {
 		r.mu.Lock()
 		r.code, r.link = introduction.Code{}, introduction.Link{}
 		r.mu.Unlock()
-		r.tell("The matchmaker gave this share's name to someone else, so the code is void; ask for a new one (session/invite).")
+		r.tell("The matchmaker gave this share's name to someone else, so the code is void; make a new one with `earshot invite`.")
 	}
 }
 
@@ -346,9 +346,9 @@ func (r *room) guessed(kind introduction.Kind) {
 	switch {
 	case was || !burnt:
 	case stopped:
-		r.tell("Ten wrong codes were tried, so codes are off: someone may be guessing. Send the link instead, or ask for a new code (session/invite).")
+		r.tell("Ten wrong codes were tried, so codes are off: someone may be guessing. Send the link instead, or make a new code with `earshot invite`.")
 	default:
-		r.tell("Three wrong codes were tried, so the code is void; ask for a new one (session/invite).")
+		r.tell("Three wrong codes were tried, so the code is void; make a new one with `earshot invite`.")
 	}
 }
 

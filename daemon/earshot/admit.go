@@ -10,7 +10,8 @@ import (
 )
 
 func admitCommand(p *program) *cobra.Command {
-	role := newChoice("", "editor", "viewer")
+	role := newChoice("editor", "viewer")
+	role.value = "" // as shared
 	c := &cobra.Command{
 		Use:   "admit MEMBER",
 		Short: "Let a waiting guest in",

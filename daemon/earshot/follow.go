@@ -152,6 +152,9 @@ func (f *following) happened(h *protocol.Happening) {
 		f.printJSON(h)
 		return
 	}
+	if h.Event == "code" && h.Code == "" {
+		return // the daemon has told its owners in a message
+	}
 	line := happeningLine(h)
 	if h.Event == "waiting" && f.lines == nil && h.Member != nil {
 		line += fmt.Sprintf("; let them in with `earshot admit %s`", plain(h.Member.ID))

@@ -13,6 +13,9 @@ import (
 	"earshot/protocol"
 )
 
+// scratch stands for what newScratchURI draws.
+const scratch = "untitled:X/" + scratchName
+
 // lateDaemon has edits for its client's buffer, one of which comes with each answer to session/list.
 type lateDaemon struct {
 	edits  []string
@@ -39,7 +42,7 @@ func (d *lateDaemon) Call(c *rpc.Conn, id protocol.RequestID, p protocol.DaemonP
 		d.at = 1
 	case *protocol.ListSessionsParams:
 		if d.listed < len(d.edits) {
-			c.Call(uint64(d.listed), asked(scratchURI, d.at, change(0, 0, 0, 0, d.edits[d.listed])))
+			c.Call(uint64(d.listed), asked(scratch, d.at, change(0, 0, 0, 0, d.edits[d.listed])))
 		}
 		d.listed++
 		c.Reply(id, protocol.ListSessionsResult{})
@@ -50,7 +53,7 @@ func (d *lateDaemon) Call(c *rpc.Conn, id protocol.RequestID, p protocol.DaemonP
 func TestSettleTakesWhatIsOnItsWay(t *testing.T) {
 	d := &lateDaemon{edits: []string{"c", "b", "a"}}
 	f := followTest(t, d)
-	b, err := f.c.open(scratchURI, "d")
+	b, err := f.c.open(scratch, "d")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func TestSettleEnds(t *testing.T) {
 		d.edits[i] = "x"
 	}
 	f := followTest(t, d)
-	b, err := f.c.open(scratchURI, "")
+	b, err := f.c.open(scratch, "")
 	if err != nil {
 		t.Fatal(err)
 	}

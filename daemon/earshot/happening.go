@@ -35,7 +35,10 @@ func happeningText(h *protocol.Happening) string {
 		return "the session is open, code " + plain(h.Code)
 	case "code":
 		if h.Code == "" {
-			return "the code is void" + after(h.Message)
+			if h.Message != "" {
+				return plain(h.Message)
+			}
+			return "the code is void"
 		}
 		return "the code is now " + plain(h.Code) + after(h.Message)
 	case "waiting":

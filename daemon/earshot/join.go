@@ -31,9 +31,9 @@ func joinCommand(p *program) *cobra.Command {
 			"members and the files, then one line per event, until Ctrl-C.",
 		Example: examples(
 			"earshot join", "asks for the code",
-			"earshot join K7QM-3F9TXA", "on the host's machine, or with --server",
+			"earshot join K7QM-3F9TXQ", "on the host's machine, or with --server",
 			"earshot join http://192.168.1.5:47300/j#…", "by link, from another machine",
-			"earshot join --role viewer K7QM-3F9TXA", "only read",
+			"earshot join --role viewer K7QM-3F9TXQ", "only read",
 			"pass show meeting | earshot join -", "the code from standard input",
 		),
 		Args: arguments(0, 1, ""),

@@ -16,6 +16,8 @@ func leaveCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "leave",
 		Short: "Leave a session, or end it if you share",
+		Long: "Leaves a session; one that you share ends for all. Where guests changed texts that nobody saved, a terminal is\n" +
+			"asked what becomes of them, and elsewhere --unsaved has to say.",
 		Example: examples(
 			"earshot leave", "the only session there is",
 			"earshot leave --unsaved save", "write what guests changed and nobody saved",

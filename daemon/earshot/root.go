@@ -19,7 +19,7 @@ func newRoot(p *program) *cobra.Command {
 			"One runs `earshot share` and reads the code to the others, who run `earshot join`.",
 		Example: examples(
 			"earshot share", "share this folder and print the code",
-			"earshot join K7QM-3F9TXA", "join it from another terminal or machine",
+			"earshot join K7QM-3F9TXQ", "join it from another terminal or machine",
 			"earshot status", "show what is shared, and with whom",
 		),
 		Args:          unknownCommand,
@@ -43,8 +43,8 @@ func newRoot(p *program) *cobra.Command {
 		&cobra.Group{ID: "scripts", Title: "For scripts and editors:"},
 		&cobra.Group{ID: "servers", Title: "Behind the scenes:"})
 	root.AddCommand(
-		grouped("people", shareCommand(p), joinCommand(p), admitCommand(p), refuseCommand(p), leaveCommand(p), statusCommand(p),
-			doctorCommand(p))...)
+		grouped("people", shareCommand(p), joinCommand(p), admitCommand(p), refuseCommand(p), inviteCommand(p), leaveCommand(p),
+			statusCommand(p), doctorCommand(p))...)
 	root.AddCommand(
 		grouped("scripts", catCommand(p), editCommand(p), eventsCommand(p), rpcCommand(p), attachCommand(p))...)
 	root.AddCommand(

@@ -63,6 +63,9 @@ func describeSession(w io.Writer, s protocol.Session) {
 	if s.Code != "" {
 		fmt.Fprintf(w, "    code %s\n", plain(s.Code))
 	}
+	if s.Link != "" {
+		fmt.Fprintf(w, "    link %s\n", plain(s.Link))
+	}
 	for _, m := range s.Members {
 		fmt.Fprintf(w, "    %s\n", describeMember(m, s.Me))
 	}
@@ -93,6 +96,9 @@ func shownURI(uri string) string {
 	}
 	if _, path, err := docpath.ParseSessionURI(uri); err == nil && path.String() != "" {
 		return plain(path.String())
+	}
+	if isScratch(uri) {
+		return "the scratch text"
 	}
 	return plain(uri)
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +19,16 @@ import (
 
 const goos = runtime.GOOS
 
-// scratchURI is the document of `earshot share -`.
-const scratchURI = "untitled:earshot-scratch"
+// scratchName is how guests see the document of `earshot share -`.
+const scratchName = "earshot-scratch"
+
+// newScratchURI names that document to the daemon. It is drawn anew each time: under one name for all, a second
+// `earshot share -` would attach its text to the first one's document, before the eyes of its guests.
+func newScratchURI() protocol.DocumentURI { return "untitled:" + rand.Text() + "/" + scratchName }
+
+func isScratch(uri protocol.DocumentURI) bool {
+	return strings.HasPrefix(uri, "untitled:") && strings.HasSuffix(uri, "/"+scratchName)
+}
 
 // shareOptions are the flags of `earshot share`.
 type shareOptions struct {
@@ -74,7 +84,7 @@ func (p *program) share(ctx context.Context, args []string, o *shareOptions) err
 		return err
 	}
 	body, out := "", p.out
-	scratch := len(request.Documents) == 1 && request.Documents[0] == scratchURI
+	scratch := len(request.Documents) == 1 && isScratch(request.Documents[0])
 	if scratch {
 		out = p.err
 		if body, err = p.readText(); err != nil {
@@ -120,7 +130,7 @@ func (f *following) share(request *shareRequest) error {
 
 // shareScratch shares a text of this command's own and writes how it ended to standard output, whatever else happens.
 func (f *following) shareScratch(request *shareRequest, body string) error {
-	b, err := f.c.open(scratchURI, body)
+	b, err := f.c.open(request.Documents[0], body)
 	if err != nil {
 		return err
 	}
@@ -197,7 +207,7 @@ func (r *shareRequest) add(arg string, of int) error {
 		if of > 1 {
 			return usagef("- shares one scratch text and stands alone; share files in a second `earshot share`")
 		}
-		r.Documents = []protocol.DocumentURI{scratchURI}
+		r.Documents = []protocol.DocumentURI{newScratchURI()}
 		return nil
 	}
 	path, err := filepath.Abs(arg)

@@ -70,7 +70,7 @@ func (p *program) showStatus(s *statusLine) error {
 		_, err := fmt.Fprintln(p.out, "No daemon is running, so nothing is shared. Begin with `earshot share` or `earshot join`.")
 		return err
 	}
-	fmt.Fprintf(p.out, "Daemon %s (protocol %d), process %d: %d clients, %d documents.\n",
+	fmt.Fprintf(p.out, "Daemon %s (protocol %d), process %d; clients: %d, documents: %d.\n",
 		plain(s.Version), s.ProtocolVersion, s.PID, s.Clients, s.Documents)
 	if s.Healed > 0 {
 		fmt.Fprintf(p.out, "%d buffers were found to differ from the shared text and were mended.\n", s.Healed)

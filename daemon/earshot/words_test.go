@@ -26,7 +26,7 @@ func TestHappeningText(t *testing.T) {
 	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "somebody changed /tmp/x")
 	check(protocol.Happening{Event: "saved", URI: "earshot://k2j8d0s9aa/a%1b%5b2J"}, "earshot://k2j8d0s9aa/a%1b%5b2J was saved")
 	check(protocol.Happening{Event: "code"}, "the code is void")
-	check(protocol.Happening{Event: "code", Message: "three wrong guesses"}, "the code is void: three wrong guesses")
+	check(protocol.Happening{Event: "code", Message: "Three wrong guesses."}, "Three wrong guesses.")
 	check(protocol.Happening{Event: "ended", Reason: "the host ended it"}, "the session has ended: the host ended it")
 	check(protocol.Happening{Event: "tea", Member: ben, Message: "is\nready"}, "tea Ben\ufffd[2J: is ready")
 }
@@ -67,6 +67,7 @@ func TestShownURIs(t *testing.T) {
 	}
 	check("a", "earshot://k2j8d0s9aa/a")
 	check("/x/a, untitled:b", "file:///x/a", "untitled:b")
+	check("the scratch text", newScratchURI())
 	check("a, b, c, d, e, and 2 more", "a", "b", "c", "d", "e", "f", "g")
 }
 

@@ -5,7 +5,7 @@ import "errors"
 // What can end an introduction. Each sentence is fit for a person. Only ErrWrongCode, at the host, is a guess.
 var (
 	// ErrBadCode: what was typed is no code; nothing was sent, so it is no guess.
-	ErrBadCode = errors.New("this is not a code: it has the form XXXX-YYYYYY, check it for a typing error")
+	ErrBadCode = errors.New("this is not a code, or it has a typing error: check it, a code has the form XXXX-YYYYYY")
 	// ErrBadLink: what was pasted is no link.
 	ErrBadLink = errors.New("this is not a link: copy it whole, from http to its last letter")
 	// ErrBadServer: a matchmaker's address can't be understood.
