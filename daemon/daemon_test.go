@@ -199,7 +199,8 @@ func TestJoinTwice(t *testing.T) {
 	if again := guest.join(s.Link); again.ID != s.ID || again.Me != first.Me {
 		t.Errorf("the link: got %s as %s, want %s as %s", again.ID, again.Me, s.ID, first.Me)
 	}
-	host.here(2)
+	host.awaitEvent("gone") // the one who knocked with the link
+	host.await("two members and no more", func() bool { return len(host.session.Members) == 2 })
 }
 
 // TestDecision: the host's people say no, or not so much; nobody but they let anyone in.
@@ -284,7 +285,9 @@ func TestComeBack(t *testing.T) {
 	far, near := "earshot://"+s.ID+"/a.txt", fileURI(t, filepath.Join(dir, "a.txt"))
 	guest.open(far)
 	host.open(near)
+	secrets := map[string]bool{}
 	for _, cut := range []*desk{host, guest, host} {
+		guest.inLoop(func() { secrets[guest.daemon.bonds[s.ID].hint] = true })
 		host.forget()
 		guest.forget()
 		cut.cutLinks()
@@ -293,6 +296,9 @@ func TestComeBack(t *testing.T) {
 		host.typed(near, -1, 0, "h")
 		guest.awaitEvent("returned")
 		host.awaitEvent("returned")
+	}
+	if len(secrets) != 3 {
+		t.Errorf("the guest came back with %d different secrets, want a new one each time", len(secrets))
 	}
 	host.shows(near, "ggg-hhh")
 	guest.shows(far, "ggg-hhh")

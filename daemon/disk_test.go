@@ -90,9 +90,14 @@ func TestClosedFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.useDisk(session.OpenFolder{Op: 1, Session: "s", Folder: dir})
+		f := d.folders["s"]
 		d.useDisk(session.CloseFolder{Session: "s"}) // before it is open
 		opened := <-d.inbox
 		opened.first()
+		d.work.Wait()
+		if _, err := f.List(docPath{}, workspace.Query{}); err == nil {
+			t.Error("the folder is still open")
+		}
 		for i, f := range []session.Effect{session.LoadFile{Op: 2, Session: "s"}, session.SaveFile{Op: 2, Session: "s"},
 			session.ListFolder{Op: 2, Session: "s"}, session.CreateEntry{Op: 2, Session: "s"}, session.Locate{Op: 2, Session: "s"}} {
 			d.useDisk(f)
