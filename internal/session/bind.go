@@ -13,7 +13,8 @@ import (
 // attach makes a mirror of a buffer that an editor opened: it finds out what of the document the buffer already holds.
 // Nothing is ever deleted by a guess.
 func (e *Engine) attach(c *client, d *document, p *private) {
-	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, agent: e.agent(), version: p.item.Version}
+	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, version: p.item.Version}
+	e.name(m)
 	m.end, m.endSet = text.DetectLineEnd(p.item.Text), hasLineEnd(p.item.Text)
 	if !m.endSet && !c.exact || d.eol == text.CRLF && strings.Contains(p.item.Text, "\r\n") {
 		m.end = d.eol
@@ -85,11 +86,34 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 	if !ok {
 		return nil, false
 	}
-	if !d.writes(agent) {
-		m.agent = agent // the stamp stays the editor's until it applies another edit: its agent has to be found then
+	heir, known := d.heirOf(agent)
+	if !known { // of an earlier stay: its events are another member's, to whom nobody may add
+		d.heirs[agent] = m.agent
+	} else if !d.writes(heir) {
+		m.agent = heir // the stamp stays the editor's until it applies another edit: its agent has to be found then
 	}
 	d.forget(m)
-	return at, true
+	return d.text.Union(at, d.text.LastOf(heir)), true
+}
+
+// heirOf is the agent that goes on for a buffer which began as another, if that is known here.
+func (d *document) heirOf(a crdt.Agent) (crdt.Agent, bool) {
+	next, known := d.heirs[a]
+	for known && next != a {
+		a = next
+		next, known = d.heirs[a]
+	}
+	return a, known
+}
+
+// name gives a buffer an agent of its own, which goes on for the one that it had.
+func (e *Engine) name(m *mirror) {
+	was, is := m.agent, e.agent()
+	m.agent = is
+	m.doc.heirs[is] = is
+	if was != 0 {
+		m.doc.heirs[was] = is
+	}
 }
 
 // lostOf is what is known of a buffer whose editor vanished and that this may be: by its process if that has a name.

@@ -227,3 +227,29 @@ func TestStampsFromOutside(t *testing.T) {
 		again.drop()
 	}
 }
+
+// TestStampOfAnEarlierStay: a guest that left and joined again is another member; what its editor types under the old
+// stamp is its own all the same, also if it comes back twice.
+func TestStampOfAnEarlierStay(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	h := host.connect()
+	h.open(fileURI, "abc")
+	ed := guest.connect()
+	ed.fetch(w.uri("a.txt"))
+	h.types(0, 0, "H") // gives ed a stamp
+	ed.adds("1")       // and its agent an owner
+	guest.connect().call(leave(host, ""))
+	guest.connect().call(&protocol.JoinParams{Code: "CODE", Linger: true})
+	ed.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: ed.uri}})
+	ed.reopen()
+	for _, typed := range []string{"2", "3"} {
+		ed.adds(typed)
+		ed.drop()
+		ed = ed.back()
+		ed.reopen()
+	}
+	w.want("Habc123", ed, h, host)
+	if ed.wasTold("did not take") {
+		t.Error("an edit was refused")
+	}
+}

@@ -39,10 +39,11 @@ type document struct {
 	mirrors []*mirror
 	lost    []*lostMirror
 	pins    []pin
-	shown   bool                  // an editor or a guest has had it: its text is no longer one editor's affair
-	owners  map[crdt.Agent]string // host: whose events an agent's are
-	marked  map[string]time.Time  // member → when its last change was told to subscribers of events
-	idle    time.Time             // since when nobody has it; zero while somebody has
+	shown   bool                      // an editor or a guest has had it: its text is no longer one editor's affair
+	owners  map[crdt.Agent]string     // host: whose events an agent's are
+	heirs   map[crdt.Agent]crdt.Agent // of the agents of buffers here: who goes on for each; most for themselves
+	marked  map[string]time.Time      // member → when its last change was told to subscribers of events
+	idle    time.Time                 // since when nobody has it; zero while somebody has
 
 	inTouched bool
 	stepFrom  crdt.Frontier // head when its editors were last brought up to date,

@@ -585,7 +585,7 @@ func (e *Engine) rebase(m *mirror, doc *crdt.Doc) {
 		m.before, m.buffer = nil, was
 		defer func() { e.own(m, text.DiffRunes(was.String(), is.String())) }()
 	}
-	m.agent = e.agent()
+	e.name(m)
 	m.at = slices.Clone(doc.Head())
 	m.skew = text.DiffRunes(now, m.buffer.String())
 	if f := m.flight; f != nil && !f.probe {

@@ -123,7 +123,7 @@ func (s *session) bufferPath(uri string) docpath.Path {
 }
 
 func (e *Engine) newDocument(s *session, p docpath.Path) *document {
-	d := &document{session: s, path: p, instance: e.id(), owners: map[crdt.Agent]string{}}
+	d := &document{session: s, path: p, instance: e.id(), owners: map[crdt.Agent]string{}, heirs: map[crdt.Agent]crdt.Agent{}}
 	if s.host {
 		s.lastNum++
 		d.num = s.lastNum
