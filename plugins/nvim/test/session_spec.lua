@@ -52,6 +52,25 @@ t.test('what was given to initialize', function()
   t.truthy(params.initializationOptions.replica:match('^%x+$') and #params.initializationOptions.replica == 32)
   t.truthy(t.heard('A4X9-K7Q2M1'), 'the code is shown')
   t.equal(fake:sent('session/share')[1].params, { folder = vim.uri_from_fname(t.folder), name = 'Grace' })
+  t.equal(#fake:sent('events/subscribe'), 1, "a terminal's sessions are told of")
+end)
+
+t.test('a new code, and a link that goes where a code does not', function()
+  leave()
+  local link = 'http://192.168.1.5:47300/j#A4X9-S.H'
+  fake.replies['session/invite'] = function()
+    return { code = 'B4X9-K7Q2M1', link = link }
+  end
+  fake:notify('session/changed', { session = fake:session({ role = 'host', code = 'A4X9-K7Q2M1', link = link }) })
+  t.wait(session_is_there, 'the session')
+  vim.cmd('Earshot members')
+  t.equal(vim.api.nvim_buf_get_lines(0, 0, 3, true), { 'Code A4X9-K7Q2M1', 'Link ' .. link, '' })
+  vim.cmd('close')
+  vim.cmd('Earshot invite')
+  t.wait(function()
+    return t.heard('B4X9-K7Q2M1') and t.heard(link)
+  end, 'the new code and link')
+  t.equal(fake:sent('session/invite')[1].params, { session = 'abcdefghij' })
 end)
 
 t.test('texts nobody saved are given before they are shared', function()
@@ -201,6 +220,14 @@ t.test('join waits, shows progress, and can be given up', function()
   t.wait(function()
     return t.heard('Waiting for the host. (check 12 34)')
   end, 'progress')
+  fake:notify('$/progress', {
+    token = fake:sent('session/join')[1].params.workDoneToken,
+    value = { kind = 'report', message = 'Still waiting; the number is 5678.', stage = 'admission', check = '5678' },
+  })
+  t.wait(function()
+    return t.heard('the number is 5678.')
+  end, 'progress')
+  t.truthy(not t.heard('(check 5678)'), 'the check is told once')
   vim.cmd('Earshot leave')
   t.equal(fake:sent('$/cancelRequest')[1].params.id, fake.held['session/join'])
   fake.replies = {}

@@ -1,6 +1,6 @@
 --- Earshot for Neovim: one text in several editors. This plugin reports and applies; the daemon does all the rest.
 ---
----   :Earshot share|join|leave|members|open|follow|admit|refuse|undo|redo|log
+---   :Earshot share|join|leave|members|invite|open|follow|admit|refuse|undo|redo|log
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
@@ -68,8 +68,12 @@ local function show_code(one)
   if not one.code then
     return
   end
-  local copied = ui.copy(one.code)
-  ui.say(('Shared. The code is %s%s; others run :Earshot join CODE.'):format(one.code, copied and ' (copied)' or ''))
+  local link = one.link and one.link ~= '' and one.link or nil
+  local copied = ui.copy(link or one.code) and ' (copied)' or ''
+  if not link then
+    return ui.say(('The code is %s%s; others run :Earshot join CODE.'):format(one.code, copied))
+  end
+  ui.say(('The code is %s; on another machine :Earshot join takes the link%s: %s'):format(one.code, copied, link))
 end
 
 ---@class earshot.Wish what to share
@@ -235,7 +239,11 @@ end
 ---@param one earshot.Session
 ---@return string[]
 local function member_lines(one)
-  local lines = { one.code and ('Code %s'):format(one.code) or describe(one), '' }
+  local lines = { one.code and ('Code %s'):format(one.code) or describe(one) }
+  if one.link and one.link ~= '' then
+    lines[#lines + 1] = ('Link %s'):format(one.link)
+  end
+  lines[#lines + 1] = ''
   for _, member in ipairs(one.members or {}) do
     local link = member.path or ''
     if member.rttMs then
@@ -253,6 +261,18 @@ end
 function M.members()
   with_session(function(one)
     ui.float(member_lines(one), 'Earshot')
+  end)
+end
+
+--- Makes a new code and link; the old ones are void.
+function M.invite()
+  with_session(function(one)
+    session.request('session/invite', { session = one.id }, function(err, made)
+      if err then
+        return ui.fail(err)
+      end
+      show_code(made)
+    end)
   end)
 end
 
@@ -450,6 +470,7 @@ local subcommands = {
   join = { run = M.join },
   leave = { run = M.leave },
   members = { run = M.members },
+  invite = { run = M.invite },
   open = { run = M.open },
   follow = { run = M.follow, complete = member_names },
   admit = { run = M.admit, complete = waiting_names },
@@ -515,7 +536,7 @@ function M.start()
   host.setup(group, session)
   guest.setup(group, session)
   presence.setup(group, session)
-  vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile', 'FocusGained' }, {
+  vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile', 'FocusGained', 'InsertEnter', 'CursorHold' }, {
     group = group,
     callback = function()
       vim.schedule(connect_if_running)

@@ -261,8 +261,11 @@ local notifications = {
   ['window/showMessage'] = show_message,
   ['$/progress'] = function(params)
     if params.value and params.value.message then
-      local check = params.value.check and (' (check %s)'):format(params.value.check) or ''
-      ui.say(params.value.message .. check)
+      local message, check = params.value.message, params.value.check
+      if check and not message:find(check, 1, true) then
+        message = ('%s (check %s)'):format(message, check)
+      end
+      ui.say(message)
     end
   end,
   ['$/cancelRequest'] = function(params)
@@ -381,6 +384,8 @@ local function initialized(result)
     serverVersion = vim.tbl_get(result, 'serverInfo', 'version'),
   }
   connection:notify('initialized')
+  -- Else the daemon tells of one's own sessions alone, not of one that a terminal begins later, or ends.
+  connection:request('events/subscribe', vim.empty_dict(), function() end)
   connection:request('session/list', nil, function(err, list)
     if err then
       return -- the connection ended; closed() has said so
