@@ -148,17 +148,19 @@ func (h *Host) post(e wire.Envelope) error {
 	return h.conn.send(e)
 }
 
-// Close ends the room, at the matchmaker too, and waits for everything here to end. It may be called twice.
+// Close ends the room, at the matchmaker too, and waits for everything here to end. What was sent before has reached the
+// matchmaker by then, unless it takes too long. It may be called twice.
 func (h *Host) Close() {
 	h.mu.Lock()
 	c := h.conn
 	if h.ctx.Err() == nil && c != nil {
-		_ = c.send(wire.Envelope{Type: wire.EnvelopeClose}) // the matchmaker sees the closing as well
+		_ = c.send(wire.Envelope{Type: wire.EnvelopeClose})
 	}
 	h.cancel()
 	h.mu.Unlock()
 	if c != nil {
-		c.close()
+		// The matchmaker answers by closing; who hung up first could not know whether it had read all.
+		defer time.AfterFunc(closeTime, c.close).Stop()
 	}
 	h.wait.Wait()
 }

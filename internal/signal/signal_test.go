@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"earshot/internal/matchmaker"
 	"earshot/internal/signal"
@@ -160,6 +162,75 @@ func TestConversation(t *testing.T) {
 		g.Close()
 		if gone := next[signal.Gone](t, h); gone.Peer != peer {
 			t.Errorf("gone: got %s, want %s", gone.Peer, peer)
+		}
+	})
+}
+
+// A distant connection takes what is written at once and delivers it later, as TCP does, the end included.
+type distant struct {
+	net.Conn
+	out  chan []byte
+	once sync.Once
+}
+
+func newDistant(c net.Conn) *distant {
+	d := &distant{Conn: c, out: make(chan []byte, 100)}
+	go func() { // ends with Close
+		defer c.Close()
+		for b := range d.out {
+			time.Sleep(10 * time.Millisecond)
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	return d
+}
+
+func (d *distant) Write(b []byte) (int, error) {
+	d.out <- slices.Clone(b)
+	return len(b), nil
+}
+
+func (d *distant) Close() error {
+	d.once.Do(func() { close(d.out) })
+	return d.Conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// What a host says last reaches the guest, though the host ends its own matchmaker right after.
+func TestLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		stop := serve(t, n, matchmaker.Options{})
+		slow := signal.Options{NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := n.dial(ctx, network, address)
+			return newDistant(c), err
+		}}
+		h, err := signal.Open(t.Context(), signal.HostConfig{Server: "ws://m", Draw: names("A4X9"), Options: slow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := knock(n, "A4X9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		peer := next[signal.Knock](t, h).Peer
+		const words = 20
+		for i := range words {
+			if err := h.Send(peer, []byte{byte(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.Close()
+		stop()
+		for i := range words {
+			if got, err := g.Recv(t.Context()); len(got) != 1 || got[0] != byte(i) || err != nil {
+				t.Fatalf("word %d: got %v, %v", i, got, err)
+			}
+		}
+		if _, err := g.Recv(t.Context()); !errors.Is(err, signal.ErrGone) {
+			t.Errorf("after the last: got %v, want ErrGone", err)
 		}
 	})
 }
