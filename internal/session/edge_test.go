@@ -208,3 +208,26 @@ func TestSecondNameOfAFile(t *testing.T) {
 		t.Error("the host did not take all that the guest typed")
 	}
 }
+
+// TestSecondNameIsForgotten with the document that it led to, and leads to the next.
+func TestSecondNameIsForgotten(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	w.disk["A.txt"] = "abc"
+	for range 2 {
+		one, two := guest.connect(), guest.connect()
+		one.fetch(w.uri("a.txt"))
+		two.fetch(w.uri("A.txt"))
+		two.adds("x")
+		two.call(save(two.uri))
+		w.want(one.text(), two, host, guest)
+		for _, ed := range []*editor{one, two} {
+			ed.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: ed.uri}})
+		}
+		w.pass(3 * DocumentGrace)
+		for _, n := range []*node{host, guest} {
+			if s := n.e.sessions[0]; len(s.docs)+len(s.aliases) != 0 {
+				t.Errorf("%s keeps %d documents and %d names", n.name, len(s.docs), len(s.aliases))
+			}
+		}
+	}
+}
