@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 
+	"earshot/internal/docpath"
 	"earshot/protocol"
 	"earshot/protocol/wire"
 )
@@ -162,10 +163,19 @@ func (e *Engine) closeDocuments(s *session) {
 			e.keep(d)
 		default:
 			for _, m := range slices.Clone(d.mirrors) {
+				e.tellEnd(m)
 				e.unlink(m)
 			}
 			s.drop(d)
 		}
+	}
+}
+
+// tellEnd tells a stock client, which knows nothing of sessions, that its buffer is no longer shared.
+func (e *Engine) tellEnd(m *mirror) {
+	if !m.client.exact {
+		e.tell(m.client, protocol.MessageWarning, "The session has ended: "+m.doc.session.reason+
+			". What you see of "+docpath.Quote(m.doc.path.String())+" is no longer shared; save a copy under another name if you need it.")
 	}
 }
 
