@@ -2,7 +2,7 @@
 // Apart from go.mod, so that nobody who builds Earshot fetches a linter.
 module earshot
 
-go 1.26.0
+go 1.26.5
 
 tool honnef.co/go/tools/cmd/staticcheck
 
