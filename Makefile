@@ -1,6 +1,7 @@
 # Plain `make` lists what can be made. Everything that checks the project is here: nothing runs in CI alone.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 NODE_TEST := daemon/earshot/testdata/node
@@ -21,6 +22,7 @@ share: build ## build, share this folder and print the code
 
 test: tools lint cross build ## run every test, installing what it needs (under 15 minutes on two cores)
 	go test -race -timeout 12m ./...
+	go test -count=1 -v -run '^TestWorlds$$' ./internal/sim | grep -E '^ok|worlds from seed'
 	plugins/nvim/test/run.sh
 
 test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
