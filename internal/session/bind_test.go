@@ -253,3 +253,29 @@ func TestStampOfAnEarlierStay(t *testing.T) {
 		t.Error("an edit was refused")
 	}
 }
+
+// TestSharedWhileBeingLookedFor: a session opens while another is being asked whether a document is its.
+func TestSharedWhileBeingLookedFor(t *testing.T) {
+	_, host, _ := pair(t, "abc")
+	ed := host.connect()
+	host.holding = true
+	ed.open("file:///x/a.txt", "abc")
+	if len(host.later) != 1 {
+		t.Fatalf("%d questions to the disk, want one", len(host.later))
+	}
+	located := host.later[0]
+	host.later, host.holding = nil, false
+	ed.call(&protocol.ShareParams{Folder: "file:///x"})
+	host.holding = true
+	host.step(located) // not in the first session's folder
+	if len(host.later) == 0 {
+		t.Fatal("the new session was not asked")
+	}
+	first := host.later[0].(Located)
+	host.later, host.holding = nil, false
+	host.step(first)
+	locate := effects[Locate](host)
+	if got := locate[len(locate)-1].Session; got != host.e.sessions[1].id {
+		t.Errorf("asked session %s last, want the new one", got)
+	}
+}

@@ -280,3 +280,16 @@ func TestManyHeads(t *testing.T) {
 		t.Error("an honest guest was thrown out")
 	}
 }
+
+// TestLatePresence: the presence channel keeps no order; an older place does not replace a newer one.
+func TestLatePresence(t *testing.T) {
+	_, host, _ := pair(t, "abcdef")
+	ed := host.connect()
+	ed.open(fileURI, "abcdef")
+	s := host.admit(5000, "eve")
+	_, num := s.opens()
+	for _, seq := range []uint64{5, 4, 5, 1} {
+		s.sends(&wire.Presence{Client: "c", Seq: seq, Doc: num, Selections: [][2]int{{int(seq), int(seq)}}})
+	}
+	wantCursors(t, ed, [2]int{5, 5})
+}

@@ -281,3 +281,28 @@ func TestTextDocumentContent(t *testing.T) {
 		}
 	}
 }
+
+// TestHostsEditorSavesWhatGoes: it wrote text that is about to be taken back, so the file lacks something still.
+func TestHostsEditorSavesWhatGoes(t *testing.T) {
+	w, ed, other := hostAndGuest(t, "one two three")
+	second := ed.n.connect(stock("plain"), manual)
+	second.open(fileURI, "one three") // "two " comes back with the next edit
+	second.adds("!")
+	second.answers(false) // its version is another now
+	w.disk["a.txt"] = "one three!"
+	second.notify(didSave(fileURI))
+	if !ed.n.doc().dirty {
+		t.Error("it is clean though the disk lacks a word")
+	}
+	for _, e := range []*editor{second, ed} {
+		for e.edit() != nil {
+			e.applies()
+		}
+	}
+	w.want("one two three!", ed, second, other, ed.n)
+	other.call(save(other.uri))
+	w.want("one two three!", other, ed.n)
+	if got := w.disk["a.txt"]; got != "one two three!" {
+		t.Errorf("the disk holds %q", got)
+	}
+}
