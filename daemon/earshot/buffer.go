@@ -22,6 +22,7 @@ type buffer struct {
 	mu      sync.Mutex // the connection's goroutine applies edits, a command makes some
 	body    *text.Rope
 	version int
+	closed  bool
 }
 
 // newBuffer holds a text for a document; send writes one notification. It must be where applyEdit is called from before
@@ -67,8 +68,11 @@ func (b *buffer) edit(where func(*text.Rope) (text.Edit, error)) error {
 	return err
 }
 
-// close detaches the buffer, which changes no text.
+// close detaches the buffer, which changes no text; an edit that was on its way is refused.
 func (b *buffer) close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
 	return b.send("textDocument/didClose", &protocol.DidCloseTextDocumentParams{
 		TextDocument: protocol.TextDocumentIdentifier{URI: b.uri}})
 }
@@ -82,7 +86,7 @@ func (b *buffer) applyEdit(p *protocol.ApplyWorkspaceEditParams) protocol.ApplyW
 		return protocol.ApplyWorkspaceEditResult{FailureReason: why, Version: &now}
 	}
 	changes := p.Edit.DocumentChanges
-	if len(changes) != 1 || changes[0].TextDocument.URI != b.uri {
+	if b.closed || len(changes) != 1 || changes[0].TextDocument.URI != b.uri {
 		return refuse("this document is not open here")
 	}
 	if changes[0].TextDocument.Version != b.version {

@@ -122,6 +122,18 @@ func TestBufferRefuses(t *testing.T) {
 	check("two documents", two)
 }
 
+// An edit that crosses the closing is refused: a report of a closed document would be told as the fault of what was done.
+func TestBufferClosed(t *testing.T) {
+	b, d := openTest(t, "ab")
+	if err := b.close(); err != nil {
+		t.Fatal(err)
+	}
+	got := b.applyEdit(asked("untitled:x", 1, change(0, 0, 0, 0, "x")))
+	if got.Applied || *got.Version != 1 || len(d.sent) != 2 {
+		t.Errorf("got %+v, sent %v", got, d.sent)
+	}
+}
+
 func TestBufferBroken(t *testing.T) {
 	b, d := openTest(t, "ab")
 	d.broken = true
