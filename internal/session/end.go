@@ -227,7 +227,7 @@ func (e *Engine) shutDown() {
 	if e.stopping {
 		return
 	}
-	e.stopping = true
+	e.stopping, e.stopBy = true, e.now.Add(AnswerWait)
 	for _, j := range slices.Clone(e.joins) {
 		e.cancelJoin(j)
 	}
@@ -250,10 +250,11 @@ func (e *Engine) shutDown() {
 	finish(nil)
 }
 
-// stopIfDone stops the daemon when it was asked to, every session has ended and every editor here holds what guests did.
+// stopIfDone stops the daemon when it was asked to, every session has ended and every editor here holds what guests
+// did, or had AnswerWait to take it.
 func (e *Engine) stopIfDone() {
 	parting := slices.ContainsFunc(e.sessions, func(s *session) bool { return s.host && len(s.docs) > 0 })
-	if e.ended && !parting {
+	if e.ended && (!parting || due(e.stopBy, e.now)) {
 		e.ended = false
 		e.emit(StopDaemon{})
 	}

@@ -41,7 +41,8 @@ type Engine struct {
 	healed   int
 	idle     time.Time // since when nobody is here; zero while somebody is
 	stopping bool
-	ended    bool // asked to stop, and every session has ended
+	ended    bool      // asked to stop, and every session has ended
+	stopBy   time.Time // when it stops though an editor has not taken what guests did
 }
 
 // call is a question put to an editor.
@@ -112,6 +113,9 @@ func (e *Engine) Deadline() time.Time {
 	}
 	for _, c := range e.clients {
 		at(c.presenceDue)
+	}
+	if e.ended {
+		at(e.stopBy)
 	}
 	if e.cfg.Auto && !e.idle.IsZero() && !e.stopping {
 		at(e.idle.Add(IdleGrace))
@@ -255,6 +259,9 @@ func (e *Engine) expire() {
 		if due(c.presenceDue, e.now) {
 			e.sendPresence(c)
 		}
+	}
+	if e.ended {
+		e.stopIfDone()
 	}
 	e.noteIdle()
 }

@@ -598,3 +598,25 @@ func TestDocumentIsForgotten(t *testing.T) {
 	ed.adds("X")
 	w.want("abcX", ed, host, guest)
 }
+
+// TestStopThoughAnEditorTakesNothing: an editor that swallowed an edit, or shows a popup for ever, can't keep the daemon.
+func TestStopThoughAnEditorTakesNothing(t *testing.T) {
+	for _, kind := range []choice{stock("Neovim"), manual} {
+		w, ed, other := hostAndGuest(t, "abc", kind)
+		ed.manual = true
+		other.adds("X")
+		if !ed.exact {
+			ed.answers(true)
+		}
+		ed.n.step(ShuttingDown{})
+		for range 30 {
+			w.pass(AnswerWait / 20)
+			if ed.exact && ed.edit() != nil {
+				ed.answers(false)
+			}
+		}
+		if got := effects[StopDaemon](ed.n); len(got) != 1 {
+			t.Errorf("stopped %d times, want once", len(got))
+		}
+	}
+}
