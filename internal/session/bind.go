@@ -82,18 +82,18 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 	if m.client.replica == "" || stamp == "" {
 		return nil, false
 	}
-	at, agent, ok := d.atStamp(stamp)
+	at, stamped, ok := d.atStamp(stamp)
 	if !ok {
 		return nil, false
 	}
-	heir, known := d.heirOf(agent)
+	agent, known := d.heirOf(stamped)
 	if !known { // of an earlier stay: its events are another member's, to whom nobody may add
 		d.heirs[agent] = m.agent
-	} else if !d.writes(heir) {
-		m.agent = heir // the stamp stays the editor's until it applies another edit: its agent has to be found then
+	} else if !d.writes(agent) {
+		m.agent = agent // the stamp stays the editor's until it applies another edit: its agent has to be found then
 	}
 	d.forget(m)
-	return d.text.Union(at, d.text.LastOf(heir)), true
+	return d.text.Union(at, d.text.LastOf(agent)), true
 }
 
 // heirOf is the agent that goes on for a buffer which began as another, if that is known here.
