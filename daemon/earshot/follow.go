@@ -34,6 +34,7 @@ type following struct {
 
 	interrupts int
 	leaving    bool
+	watching   bool                   // the session is another command's: to stop is not to leave it
 	left       chan error             // the answer to session/leave
 	unsavedIn  []protocol.DocumentURI // what leave would lose, once it was told
 	over       bool
@@ -294,6 +295,8 @@ func (f *following) interrupted() {
 	switch {
 	case f.session.ID == "":
 		f.finish(errors.New("given up before the session began"))
+	case f.watching:
+		f.finish(nil)
 	case !f.leaving && len(f.unsavedIn) > 0:
 		f.leave(protocol.UnsavedDiscard)
 	case !f.leaving:

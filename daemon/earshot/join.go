@@ -156,6 +156,7 @@ func (f *following) join(request *joinRequest) error {
 		return err
 	}
 	f.session = joined.Session
+	f.watching = joined.Session.Role == protocol.RoleHost
 	return f.showJoined()
 }
 
@@ -181,8 +182,8 @@ type filesLine struct {
 	Entries []protocol.Entry `json:"entries"`
 }
 
-// maxFilesShown keeps a large folder from pushing the members off the screen.
-const maxFilesShown = 50
+// maxFilesShown keeps a large folder from pushing the members off a screen of 24 lines.
+const maxFilesShown = 15
 
 func (f *following) showFiles() error {
 	shown, more := 0, 0
@@ -209,6 +210,10 @@ func (f *following) showFiles() error {
 		f.print("There are no files yet.")
 	case more > 0:
 		f.print(fmt.Sprintf("    and %d more", more))
+	}
+	if f.watching {
+		f.print("This is your own session; Ctrl-C stops watching it, and it goes on.\n")
+		return nil
 	}
 	f.print(fmt.Sprintf("Read one with `earshot cat`, or open earshot://%s/… in your editor. Ctrl-C leaves.\n", f.session.ID))
 	return nil
