@@ -536,6 +536,9 @@ func (e *Engine) probe(m *mirror) {
 
 func (m *mirror) applyParams(f *flight) *protocol.ApplyWorkspaceEditParams {
 	p := &protocol.ApplyWorkspaceEditParams{Label: "Earshot"}
+	if m.client.lineEnder() {
+		p.Label = "" // Neovim's own client prints it, for each edit
+	}
 	p.Edit.DocumentChanges = []protocol.TextDocumentEdit{{
 		TextDocument: protocol.VersionedTextDocumentIdentifier{URI: m.uri, Version: f.version},
 		Edits:        f.edits,

@@ -9,7 +9,7 @@ if vim.fn.executable(program) == 0 then
   return
 end
 
-local SECONDS = tonumber(vim.env.EDIT_SECONDS) or 0.5
+local SECONDS = tonumber(vim.env.EDIT_SECONDS) or 0.3
 local seed = tonumber(vim.env.SEED) or os.time()
 math.randomseed(seed)
 
@@ -21,7 +21,7 @@ function Person.new(name)
   local home = vim.fn.tempname() -- sockets have short names
   vim.fn.mkdir(home .. '/run', 'p', '0700')
   local env = { HOME = home, XDG_RUNTIME_DIR = home .. '/run', XDG_CONFIG_HOME = home .. '/config' }
-  env.EARSHOT_NAME = name
+  env.EARSHOT_NAME, env.PATH = name, vim.fn.fnamemodify(program, ':p:h') .. ':' .. vim.env.PATH
   return setmetatable({ name = name, env = env, jobs = {} }, Person)
 end
 
@@ -92,37 +92,16 @@ function Editor:plugin()
 end
 
 --- What :help earshot-stock tells a person without the plugin to put in their init.lua.
+local recipe = t.read(root .. '/doc/earshot.txt'):match('%*earshot%-stock%*.->lua\n(.-)\n<')
+
 function Editor:stock(debounce)
-  self:lua(
-    [[
-    local program, debounce = ...
+  local code, times = recipe:gsub('debounce_text_changes = 0', 'debounce_text_changes = ' .. debounce)
+  t.equal(times, 1)
+  self:lua([[
     vim.lsp.handlers['window/showMessage'] = function(_, result) said[#said + 1] = result.message end
-    local function attach(buffer)
-      vim.lsp.start({
-        name = 'earshot',
-        cmd = { program, 'attach' },
-        flags = { debounce_text_changes = debounce },
-      }, { bufnr = buffer })
-    end
-    vim.api.nvim_create_autocmd('BufReadPost', { callback = function(event) attach(event.buf) end })
-    vim.api.nvim_create_autocmd('BufReadCmd', {
-      pattern = 'earshot://*',
-      callback = function(event)
-        vim.bo[event.buf].buftype = 'acwrite'
-        attach(event.buf)
-      end,
-    })
-    vim.api.nvim_create_autocmd('BufWriteCmd', {
-      pattern = 'earshot://*',
-      callback = function(event)
-        vim.api.nvim_exec_autocmds('BufWritePost', { buffer = event.buf, modeline = false })
-        vim.bo[event.buf].modified = false
-      end,
-    })
-  ]],
-    program,
-    debounce
-  )
+    vim.cmd.cd(...)
+  ]], t.folder)
+  self:lua(code)
   return self
 end
 
@@ -279,6 +258,13 @@ for folder, round in vim.spairs(rounds) do
       settle(all, name .. ' opened')
       t.equal(shared(name), bytes)
       t.equal(host:text(), (bytes:gsub('\r\n', '\n'):gsub('\n$', '')))
+      for _, editor in ipairs(all) do
+        t.truthy(not editor:lua('return vim.bo.modified'), editor.name)
+      end
+      guest:type('u')
+      settle(all, name .. ', nothing to undo')
+      t.equal(shared(name), bytes)
+      t.equal(#host:lua('return vim.tbl_keys(vim.lsp.get_clients())'), 1)
     end)
 
     -- Who has typed nothing has no version yet. At the end of a file editors that know lines differ from others.
@@ -295,6 +281,7 @@ for folder, round in vim.spairs(rounds) do
       end, 20)
       settle(all, name .. ' at the end')
       t.equal(shared(name), 'first 🎉' .. (base == 'crlf.txt' and '\r\n' or '\n') .. bytes .. 'last')
+      t.truthy(not host:lua("return vim.fn.execute('messages')"):find('Workspace edit'), 'each edit is printed')
     end)
 
     t.test(variant .. name .. ': what all type is there once, everywhere', function()
@@ -338,23 +325,38 @@ for folder, round in vim.spairs(rounds) do
     end)
   end
 
-  t.test(variant .. 'a stock client comes back to an empty buffer and is told nothing', function()
-    guest:stop()
-    guest = Editor.new(ada):stock(debounce[2])
-    all[2] = guest
+  t.test(variant .. 'without autocommands, an empty buffer is given the text and told nothing', function()
     local name = folder .. '/noeol.txt'
-    host:lua('vim.cmd.edit(...)', project .. '/' .. name)
-    guest:lua('vim.cmd.edit(...)', uri(name))
-    settle({ host, guest }, name)
-    t.equal(guest:lua('return said'), {})
-    t.equal(host:lua('return said'), {})
+    for _ = 1, 2 do -- the second time the text may be that of someone who vanished
+      guest:stop()
+      guest = Editor.new(ada):stock(debounce[2])
+      all[2] = guest
+      guest:lua("vim.api.nvim_clear_autocmds({ event = 'BufReadCmd' })")
+      host:lua('vim.cmd.edit(...)', project .. '/' .. name)
+      guest:lua('vim.cmd.file(...)', uri(name))
+      guest:lua([[
+        local program, debounce = ...
+        vim.lsp.start({ name = 'earshot', cmd = { program, 'attach' }, flags = { debounce_text_changes = debounce } })
+      ]], program, debounce[2])
+      settle({ host, guest }, name)
+      t.truthy(#shared(name) > 1)
+      t.equal(guest:lua('return said'), {})
+      t.equal(host:lua('return said'), {})
+    end
   end)
 
   if folder == 'b' then
     t.test('what is not shared is told, and what ends', function()
+      guest:stop()
+      guest = Editor.new(ada):stock(0)
+      all[2] = guest
+      guest:lua('vim.cmd.edit(...)', uri('b/noeol.txt'))
+      settle({ host, guest }, 'b/noeol.txt')
       guest:lua('vim.cmd.edit(...)', uri('.env'))
       guest:wait('#said == 1', 'why .env can not be opened')
+      guest:lua("vim.api.nvim_clear_autocmds({ event = 'BufReadCmd' })")
       guest:lua('vim.cmd.edit(...)', uri('nothing.txt'))
+      guest:lua('vim.lsp.buf_attach_client(0, vim.lsp.get_clients()[1].id)')
       guest:wait('#said == 2', 'why nothing.txt can not be opened')
       host:lua('vim.cmd.edit(...)', outside)
       host:type('ox<Esc>')
