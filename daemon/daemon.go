@@ -147,13 +147,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 	failed := d.loop(ctx, served)
 	d.cancel()
+	// First the socket, then the connections: one who waits for the end of theirs to start a new daemon finds it free.
+	_ = listener.Close()
 	stopServing()
 	close(d.over)
 	for _, l := range d.links {
 		l.close() // what the engine has sent goes out first
 	}
 	if failed == nil {
-		failed = <-served
+		<-served // nil, or the error of the listener that was closed
 	}
 	d.finish()
 	return failed

@@ -404,9 +404,9 @@ func TestRelayOnly(t *testing.T) {
 	host.shows(near, "relayed one\n")
 }
 
-// TestLargeTexts: 20 MiB to a guest, and 12 MiB pasted by one, more than the channels of a link hold.
+// TestLargeTexts: 8 MiB to a guest, and 6 MiB pasted by one, more than the channels of a link hold.
 func TestLargeTexts(t *testing.T) {
-	whole := strings.Repeat("0123456789abcde\n", 20<<16)
+	whole := strings.Repeat("0123456789abcde\n", 8<<16)
 	dir := folderOf(t, "big.txt", whole, "paste.txt", "")
 	host, guest := sitDown(t, "Ana"), sitDown(t, "Ben")
 	s := host.share(dir)
@@ -419,8 +419,8 @@ func TestLargeTexts(t *testing.T) {
 	far, near := "earshot://"+s.ID+"/paste.txt", fileURI(t, filepath.Join(dir, "paste.txt"))
 	guest.open(far)
 	host.open(near)
-	guest.typed(far, 0, 0, whole[:12<<20])
-	host.await("what was pasted", func() bool { return host.buffers[near].Text() == whole[:12<<20] })
+	guest.typed(far, 0, 0, whole[:6<<20])
+	host.await("what was pasted", func() bool { return host.buffers[near].Text() == whole[:6<<20] })
 	guest.awaitEvent("changed")
 }
 
@@ -467,6 +467,20 @@ func (k *desk) finished() {
 		k.ended = nil
 	case <-time.After(patience):
 		k.t.Fatal("the daemon does not end")
+	}
+}
+
+// TestTakeOver: when a daemon that was told to end has closed a connection, its socket is free for the next.
+func TestTakeOver(t *testing.T) {
+	for range 20 {
+		k := sitDown(t, "Ana")
+		k.must("daemon/stop", &protocol.StopParams{}, nil)
+		<-k.client.Done()
+		l, err := rpc.Listen(k.daemon.opts.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
 	}
 }
 
