@@ -21,7 +21,7 @@ function M.uri(buf)
   end
   local name = vim.api.nvim_buf_get_name(buf)
   if name == '' then
-    return ('untitled:nvim-%d-%d'):format(vim.fn.getpid(), buf)
+    return ('untitled:nvim-%d-%d/scratch'):format(vim.fn.getpid(), buf)
   end
   if name:match('^%a[%w+.-]+://') then
     return nil

@@ -69,11 +69,13 @@ local function show_code(one)
     return
   end
   local link = one.link and one.link ~= '' and one.link or nil
-  local copied = ui.copy(link or one.code) and ' (copied)' or ''
+  local copied = ui.copy(link or one.code)
   if not link then
-    return ui.say(('The code is %s%s; others run :Earshot join CODE.'):format(one.code, copied))
+    return ui.say(('Code %s%s; others run :Earshot join CODE.'):format(one.code, copied and ' (copied)' or ''))
   end
-  ui.say(('The code is %s; on another machine :Earshot join takes the link%s: %s'):format(one.code, copied, link))
+  -- Short enough for a message on 80 columns: the link itself is in the members' window.
+  local where = copied and 'link for other machines copied' or 'link for other machines'
+  ui.say(('Code %s; %s (:Earshot members)'):format(one.code, where))
 end
 
 ---@class earshot.Wish what to share
