@@ -178,7 +178,7 @@ func newDistant(c net.Conn) *distant {
 	go func() { // ends with Close
 		defer c.Close()
 		for b := range d.out {
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // virtual: in a bubble
 			if _, err := c.Write(b); err != nil {
 				return
 			}
