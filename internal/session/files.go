@@ -121,3 +121,67 @@ func fromListing(in []wire.Entry) []Entry {
 	}
 	return out
 }
+
+func (sv *server) CreateFile(r protocol.Request[protocol.Empty], p *protocol.CreateFileParams) {
+	e := sv.engine()
+	s, err := e.sessionOf(p.Session)
+	if err != nil {
+		refuse(e, r, err)
+		return
+	}
+	if p.Kind != protocol.KindFile && p.Kind != protocol.KindFolder {
+		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "What is made is a file or a folder."})
+		return
+	}
+	path, err := e.folderPath(s, p.URI)
+	if err != nil {
+		refuse(e, r, err)
+		return
+	}
+	answer := func(err *protocol.Error) {
+		if err != nil {
+			refuse(e, r, err)
+			return
+		}
+		reply(e, r, protocol.Empty{})
+	}
+	if s.host {
+		e.createHere(s, path, p.Kind, answer)
+		return
+	}
+	e.createThere(s, path, p.Kind, answer)
+}
+
+// createHere makes a new entry on the host's disk.
+func (e *Engine) createHere(s *session, p docpath.Path, kind protocol.EntryKind, then func(*protocol.Error)) {
+	switch {
+	case p == (docpath.Path{}):
+		then(protocol.Errorf(protocol.Exists, "The shared folder is there already; name something in it."))
+		return
+	case !s.onDisk() || s.root == "":
+		then(protocol.Errorf(protocol.OutsideFolder, "No folder is shared in this session, so nothing can be made in it."))
+		return
+	}
+	op := e.op(func(ev Event) { then(ev.(Created).Err) })
+	e.emit(CreateEntry{Op: op, Session: s.id, Path: p, Kind: kind})
+}
+
+func (e *Engine) createThere(s *session, p docpath.Path, kind protocol.EntryKind, then func(*protocol.Error)) {
+	if s.role == protocol.RoleViewer {
+		then(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to make it."))
+		return
+	}
+	e.request(s, func(op uint32) wire.Frame {
+		return &wire.Create{Op: op, Path: p.String(), Folder: kind == protocol.KindFolder}
+	}, func(f wire.Frame) {
+		got, ok := f.(*wire.Saved)
+		switch {
+		case !ok:
+			then(lostLink())
+		case got.Failure != nil:
+			then(fromWire(got.Failure))
+		default:
+			then(nil)
+		}
+	})
+}

@@ -366,10 +366,20 @@ func (n *node) onDisk(f Effect) {
 		return
 	case ListFolder:
 		ev = n.w.list(f)
+	case CreateEntry:
+		ev = n.w.create(f)
 	default:
 		return
 	}
 	n.hand(func() Event { return ev })
+}
+
+func (w *world) create(f CreateEntry) Created {
+	if _, there := w.disk[f.Path.String()]; there {
+		return Created{Op: f.Op, Err: protocol.Errorf(protocol.Exists, "It is there already.")}
+	}
+	w.disk[f.Path.String()] = ""
+	return Created{Op: f.Op}
 }
 
 // hand gives the disk's answer soon, or when the test releases it.

@@ -498,7 +498,7 @@ func TestNotInThisVersion(t *testing.T) {
 	ed := w.node("host").connect()
 	for _, p := range []protocol.DaemonParams{
 		&protocol.UndoParams{}, &protocol.RedoParams{}, &protocol.WidenParams{}, &protocol.SummonParams{}, &protocol.FollowParams{},
-		&protocol.CreateFileParams{}, &protocol.RenameFileParams{}, &protocol.DeleteFileParams{},
+		&protocol.RenameFileParams{}, &protocol.DeleteFileParams{},
 	} {
 		wantKind(t, ed.fails(p), protocol.NotInThisVersion)
 	}

@@ -317,10 +317,6 @@ func (sv *server) RenameFile(r protocol.Request[protocol.Empty], _ *protocol.Ren
 	notYet(sv, r, "Renaming shared files")
 }
 
-func (sv *server) CreateFile(r protocol.Request[protocol.Empty], _ *protocol.CreateFileParams) {
-	notYet(sv, r, "Creating shared files")
-}
-
 func (sv *server) DeleteFile(r protocol.Request[protocol.Empty], _ *protocol.DeleteFileParams) {
 	notYet(sv, r, "Deleting shared files")
 }

@@ -29,6 +29,7 @@ const (
 	kindReset    frameKind = 0x18
 	kindResync   frameKind = 0x19
 	kindPresence frameKind = 0x1a
+	kindCreate   frameKind = 0x1b
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
@@ -171,7 +172,14 @@ type Save struct {
 	Doc uint32 `json:"doc"`
 }
 
-// Saved answers Save.
+// Create asks the host for a new, empty file, or a folder. Saved answers it.
+type Create struct {
+	Op     uint32 `json:"op"`
+	Path   string `json:"path"`
+	Folder bool   `json:"folder,omitempty"`
+}
+
+// Saved answers Save and Create.
 type Saved struct {
 	Op      uint32   `json:"op"`
 	Failure *Failure `json:"failure,omitempty"`
@@ -240,6 +248,7 @@ func (*Opened) kind() frameKind   { return kindOpened }
 func (*Close) kind() frameKind    { return kindClose }
 func (*Save) kind() frameKind     { return kindSave }
 func (*Saved) kind() frameKind    { return kindSaved }
+func (*Create) kind() frameKind   { return kindCreate }
 func (*State) kind() frameKind    { return kindState }
 func (*Reset) kind() frameKind    { return kindReset }
 func (*Resync) kind() frameKind   { return kindResync }
@@ -326,6 +335,8 @@ func emptyFrame(k frameKind) Frame {
 		return new(Save)
 	case kindSaved:
 		return new(Saved)
+	case kindCreate:
+		return new(Create)
 	case kindState:
 		return new(State)
 	case kindReset:
