@@ -210,6 +210,9 @@ func (r *shareRequest) add(arg string, of int) error {
 		r.Documents = []protocol.DocumentURI{newScratchURI()}
 		return nil
 	}
+	if arg == "" { // a script's unset variable; it would mean the folder that the script happens to run in
+		return usagef("a path is empty; name a folder or files, or . for this folder")
+	}
 	path, err := filepath.Abs(arg)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", arg, err)
