@@ -159,9 +159,10 @@ func (e *Engine) diskHolds(d *document, wrote base, got Loaded) {
 	d.dirty = d.dirty || len(wrote.skew) > 0 // the skew is on the disk and goes
 }
 
+// saveAtHost asks the host, if it surely has all that was typed here by the time that it hears of it.
 func (e *Engine) saveAtHost(d *document, then func(*protocol.Error)) {
 	s := d.session
-	if s.up == nil || !d.synced {
+	if s.up == nil || d.num == 0 || !d.synced && !slices.Equal(d.text.Head(), d.behind) {
 		then(protocol.Errorf(protocol.SaveFailed, "The host can't be reached just now; your changes are kept, save again when the session is back."))
 		return
 	}

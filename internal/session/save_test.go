@@ -306,3 +306,17 @@ func TestHostsEditorSavesWhatGoes(t *testing.T) {
 		t.Errorf("the disk holds %q", got)
 	}
 }
+
+// A guest's script saves a document that nothing here has open: it is fetched, and the host, which lacks nothing, saves.
+func TestGuestSavesUnopened(t *testing.T) {
+	w, host, guest := pair(t, "a\n")
+	he := host.connect()
+	he.open(fileURI, "a\n")
+	he.adds("b\n")
+	if err := guest.connect().fails(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: w.uri("a.txt")}}); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if got := w.disk["a.txt"]; got != "a\nb\n" {
+		t.Errorf("the disk holds %q", got)
+	}
+}
