@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 
 	"earshot/internal/text"
@@ -133,4 +134,29 @@ func TestStockIsToldOfTheEnd(t *testing.T) {
 	if exact.wasTold("The session has ended") {
 		t.Error("a plugin, which is told by session/changed, was told twice")
 	}
+}
+
+// TestStockFarBehind: a stock client is sent edits one by one until it lacks more than maxBehind; then all of them as one.
+func TestStockFarBehind(t *testing.T) {
+	check := func(edits, want int) {
+		t.Helper()
+		w, ed, other := hostAndGuest(t, strings.Repeat("ab\n", edits), stock("plain"))
+		ed.manual = true
+		for i := range edits {
+			other.types(i*4+1, 0, "x") // the first is under way while the others come
+		}
+		asked := 0
+		for ; ed.edit() != nil && asked < 100; asked++ {
+			if n := len(ed.edit().Edit.DocumentChanges[0].Edits); n != 1 {
+				t.Errorf("asked for %d edits at once, want 1", n)
+			}
+			ed.applies()
+		}
+		if asked != want {
+			t.Errorf("%d edits behind: asked %d times, want %d", edits-1, asked, want)
+		}
+		w.want(strings.Repeat("axb\n", edits), ed, other, ed.n)
+	}
+	check(1+maxBehind, 1+maxBehind)
+	check(2+maxBehind, 2)
 }
