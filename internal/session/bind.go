@@ -30,6 +30,10 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	}
 	e.bind(m, opened, p.stamp)
 	d.shown = true
+	if c.had == nil {
+		c.had = map[string]bool{}
+	}
+	c.had[m.key] = true
 	d.mirrors = append(d.mirrors, m)
 	c.mirrors = append(c.mirrors, m)
 	e.owns(c, d.session)
@@ -68,7 +72,7 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 	case !d.shown && d.session.host:
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
 		e.bindReturning(m, d.text.Head(), opened)
-	case isSessionURI(m.key) && (!d.misses(m) || m.client.blank(opened)):
+	case isSessionURI(m.key) && (m.client.blank(opened) || !d.misses(m) && !m.client.had[m.key]):
 		// A buffer that was never given the text says nothing about it.
 		m.at, m.buffer = slices.Clone(d.text.Head()), opened
 		m.skew, _ = text.NewPatch(text.Edit{Del: d.text.Text().Len(), Ins: opened.String()})

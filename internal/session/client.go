@@ -21,6 +21,7 @@ type client struct {
 	shows       bool // follows window/showDocument
 	subscribed  bool
 
+	had     map[string]bool // the documents that were attached once: opened anew, their text says something
 	mirrors []*mirror
 	private []*private
 

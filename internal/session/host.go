@@ -123,6 +123,9 @@ func (s *session) bufferPath(uri string) docpath.Path {
 }
 
 func (e *Engine) newDocument(s *session, p docpath.Path) *document {
+	if !s.host && len(s.docs) >= keepIdle {
+		e.dropIdle(s)
+	}
 	d := &document{session: s, path: p, instance: e.id(), owners: map[crdt.Agent]string{}, heirs: map[crdt.Agent]crdt.Agent{}}
 	if s.host {
 		s.lastNum++
@@ -130,6 +133,18 @@ func (e *Engine) newDocument(s *session, p docpath.Path) *document {
 	}
 	s.docs = append(s.docs, d)
 	return d
+}
+
+// keepIdle is from how many documents on a guest lets go at once of those that nobody has: half of what the host allows,
+// so that a script may read a whole folder.
+const keepIdle = MaxOpen / 2
+
+func (e *Engine) dropIdle(s *session) {
+	for _, d := range slices.Clone(s.docs) {
+		if d.ready && !d.used() {
+			e.drop(d)
+		}
+	}
 }
 
 func (e *Engine) folderOpened(s *session, ev FolderOpened) {
