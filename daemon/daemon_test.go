@@ -231,11 +231,7 @@ func TestCancelJoin(t *testing.T) {
 	cancel()
 	<-over
 	host.awaitEvent("gone")
-	guest.inLoop(func() {
-		if len(guest.daemon.joins) != 0 {
-			t.Errorf("%d joins are left", len(guest.daemon.joins))
-		}
-	})
+	guest.awaitLoop("no join to be left", func() bool { return len(guest.daemon.joins) == 0 })
 }
 
 // TestLeave: a guest that leaves is gone; a host that leaves ends it for all and lets go of port and folder.

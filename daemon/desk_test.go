@@ -388,6 +388,27 @@ func (k *desk) inLoop(f func()) {
 	<-done
 }
 
+// awaitLoop waits until something holds of what the loop owns and nobody is told of.
+func (k *desk) awaitLoop(what string, ok func() bool) {
+	k.t.Helper()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var now bool
+		k.inLoop(func() { now = ok() })
+		if now {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-limit.C:
+			k.t.Fatalf("%s: waited %v for %s", k.daemon.opts.Name, patience, what)
+		}
+	}
+}
+
 type docPath = docpath.Path
 
 func sessionFolder(dir string) session.OpenFolder { return session.OpenFolder{Folder: dir} }
