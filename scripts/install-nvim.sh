@@ -47,9 +47,9 @@ if [ ! -r "$keyring" ]; then
   exit 1
 fi
 # The machine's own archive, in either of apt's formats.
-mirror=${DEB_MIRROR:-$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)}
-mirror=${mirror:-$(sed -n 's/^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*/\2/p' /etc/apt/sources.list 2>/dev/null | head -n 1)}
-mirror=${mirror:-http://deb.debian.org/debian}
+mirror=${DEB_MIRROR:-$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1 || true)}
+mirror=${mirror:-$(sed -n 's/^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*/\2/p' /etc/apt/sources.list 2>/dev/null | head -n 1 || true)}
+[ -n "$mirror" ] || { echo 'no Debian archive is configured on this machine: install Neovim 0.10 or newer, or set DEB_MIRROR' >&2; exit 1; }
 
 mkdir -p "$root/.cache"
 work=$(mktemp -d "$dest.tmp.XXXXXX")
