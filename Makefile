@@ -27,7 +27,7 @@ test: tools lint cross build ## run every test, installing what it needs (under 
 
 test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
 	go test -timeout 60m -count=1 ./internal/sim -sim.steps=5000000
-	EARSHOT_LONG=1 EDIT_SECONDS=15 SPEC_SECONDS=900 plugins/nvim/test/run.sh
+	EDIT_SECONDS=15 SPEC_SECONDS=900 plugins/nvim/test/run.sh
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench
