@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,8 @@ const (
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
+	kindCheck    frameKind = 0x43
+	kindChecked  frameKind = 0x44
 )
 
 // Limits of a frame. MaxFrame is what one frame may weigh: a listing page of 256 entries whose paths have the longest
@@ -52,8 +55,9 @@ const (
 	MaxSelections = 256
 )
 
-// FrameVersion is raised when frames change so that two daemons would misunderstand each other.
-const FrameVersion = 1
+// FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
+// does not know ends the link, so a new one is such a change. 2 brought Check.
+const FrameVersion = 2
 
 var errFrame = errors.New("malformed frame")
 
@@ -237,6 +241,33 @@ type Chunk struct {
 	Data []byte
 }
 
+// Check tells what a guest's copy of a document is while nothing moves there: its version and its text, each as a SHA-256,
+// of which the version's needs no bound however many heads it has. Session defines what is hashed. Turn tells the guest's
+// checks apart; Checked repeats it.
+type Check struct {
+	Doc, Turn     uint32
+	Version, Text [sha256.Size]byte
+}
+
+// Checked is the host's answer.
+type Checked struct {
+	Doc, Turn uint32
+	Verdict   Verdict
+}
+
+// Verdict on a guest's copy of a document.
+type Verdict byte
+
+// The verdicts.
+const (
+	// Moving: nothing can be said. The host is at another version, or was asked too soon; ask again later.
+	Moving Verdict = iota
+	// Equal: the version and the text are the host's.
+	Equal
+	// Differs: the version is the host's, the text is not.
+	Differs
+)
+
 func (*Hello) kind() frameKind    { return kindHello }
 func (*Welcome) kind() frameKind  { return kindWelcome }
 func (*Members) kind() frameKind  { return kindMembers }
@@ -256,6 +287,8 @@ func (*Presence) kind() frameKind { return kindPresence }
 func (*Events) kind() frameKind   { return kindEvents }
 func (*Ack) kind() frameKind      { return kindAck }
 func (*Chunk) kind() frameKind    { return kindChunk }
+func (*Check) kind() frameKind    { return kindCheck }
+func (*Checked) kind() frameKind  { return kindChecked }
 
 // Encode gives the bytes of a frame.
 func Encode(f Frame) []byte {
@@ -267,6 +300,11 @@ func Encode(f Frame) []byte {
 	case *Ack:
 		b := binary.AppendUvarint([]byte{byte(kindAck)}, uint64(f.Doc))
 		return binary.AppendUvarint(b, f.Count)
+	case *Check:
+		b := appendTurn([]byte{byte(kindCheck)}, f.Doc, f.Turn)
+		return append(append(b, f.Version[:]...), f.Text[:]...)
+	case *Checked:
+		return append(appendTurn([]byte{byte(kindChecked)}, f.Doc, f.Turn), byte(f.Verdict))
 	}
 	body, err := json.Marshal(f)
 	if err != nil { // only strings, numbers and slices of them: it can't fail
@@ -279,6 +317,10 @@ func encodePiece(k frameKind, number uint32, flag bool, data []byte) []byte {
 	b := make([]byte, 0, 8+len(data))
 	b = binary.AppendUvarint(append(b, byte(k)), uint64(number)<<1|flagBit(flag))
 	return append(b, data...)
+}
+
+func appendTurn(b []byte, doc, turn uint32) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(doc)), uint64(turn))
 }
 
 func flagBit(set bool) uint64 {
@@ -300,6 +342,10 @@ func Decode(b []byte) (Frame, error) {
 		return decodePiece(k, body)
 	case kindAck:
 		return decodeAck(body)
+	case kindCheck:
+		return decodeCheck(body)
+	case kindChecked:
+		return decodeChecked(body)
 	}
 	f := emptyFrame(k)
 	if f == nil {
@@ -370,6 +416,37 @@ func decodeAck(body []byte) (Frame, error) {
 		return nil, fmt.Errorf("ack: %w", errFrame)
 	}
 	return &Ack{Doc: uint32(doc), Count: count}, nil
+}
+
+func decodeCheck(body []byte) (Frame, error) {
+	doc, turn, sums, ok := readTurn(body)
+	if !ok || len(sums) != 2*sha256.Size {
+		return nil, fmt.Errorf("check: %w", errFrame)
+	}
+	f := &Check{Doc: doc, Turn: turn}
+	copy(f.Text[:], sums[copy(f.Version[:], sums):])
+	return f, nil
+}
+
+func decodeChecked(body []byte) (Frame, error) {
+	doc, turn, rest, ok := readTurn(body)
+	if !ok || len(rest) != 1 || Verdict(rest[0]) > Differs {
+		return nil, fmt.Errorf("verdict: %w", errFrame)
+	}
+	return &Checked{Doc: doc, Turn: turn, Verdict: Verdict(rest[0])}, nil
+}
+
+// readTurn reads what appendTurn wrote, and gives what follows.
+func readTurn(b []byte) (doc, turn uint32, rest []byte, ok bool) {
+	d, n := binary.Uvarint(b)
+	if n <= 0 || d > 1<<32-1 {
+		return 0, 0, nil, false
+	}
+	t, m := binary.Uvarint(b[n:])
+	if m <= 0 || t > 1<<32-1 {
+		return 0, 0, nil, false
+	}
+	return uint32(d), uint32(t), b[n+m:], true
 }
 
 func check(f Frame) error {

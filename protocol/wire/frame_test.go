@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"reflect"
 	"strings"
 	"testing"
@@ -24,6 +25,8 @@ func samples() []Frame {
 		&Presence{Member: "m", Client: "c", Seq: 9, Doc: 3, Version: []Head{{Agent: 1<<64 - 1, Seq: 4}}, Selections: [][2]int{{1, 2}}, Visible: &visible},
 		&Events{Doc: 1<<32 - 1, More: true, Data: []byte("abc")}, &Events{Doc: 1, Data: []byte{}},
 		&Ack{Doc: 1, Count: 1 << 40}, &Chunk{Op: 2, Last: true, Data: []byte("x")},
+		&Check{Doc: 1<<32 - 1, Turn: 300, Version: sha256.Sum256([]byte("v")), Text: sha256.Sum256([]byte("t"))},
+		&Checked{Doc: 3, Turn: 1<<32 - 1, Verdict: Differs}, &Checked{Doc: 3, Verdict: Moving},
 	}
 }
 
@@ -47,6 +50,13 @@ func TestDecodeRefuses(t *testing.T) {
 		"piece without doc":   {byte(kindChunk)},
 		"document over 2^32":  {byte(kindEvents), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
 		"ack with a tail":     {byte(kindAck), 1, 1, 1},
+		"check without doc":   {byte(kindCheck)},
+		"check cut short":     append([]byte{byte(kindCheck), 1, 1}, make([]byte, 63)...),
+		"check with a tail":   append([]byte{byte(kindCheck), 1, 1}, make([]byte, 65)...),
+		"turn over 2^32":      append([]byte{byte(kindCheck), 1, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, make([]byte, 64)...),
+		"no verdict":          {byte(kindChecked), 1, 1},
+		"unknown verdict":     {byte(kindChecked), 1, 1, byte(Differs) + 1},
+		"verdict with a tail": {byte(kindChecked), 1, 1, 1, 1},
 		"too many selections": append([]byte{byte(kindPresence)}, many...),
 	} {
 		if f, err := Decode(b); err == nil {
