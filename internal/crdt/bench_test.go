@@ -6,14 +6,39 @@ import (
 	"earshot/internal/text"
 )
 
-// BenchmarkTyping: one keystroke of a local editor that has seen everything.
+// BenchmarkTyping: one keystroke of a local editor that has seen everything, beside the rope alone.
 func BenchmarkTyping(b *testing.B) {
 	tr := readTrace(b, "automerge-paper")
-	b.ReportAllocs()
-	for b.Loop() {
-		tr.play(b, New(""), nil)
+	var patches []text.Patch
+	for _, txn := range tr.Txns {
+		for _, p := range txn.Patches {
+			patches = append(patches, text.Patch{{Pos: p.pos, Del: p.del, Ins: p.ins}})
+		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(tr.Txns)), "ns/edit")
+	perEdit := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(patches)), "ns/edit")
+		b.ReportAllocs()
+	}
+	b.Run("Doc", func(b *testing.B) {
+		for b.Loop() {
+			d := New("")
+			for _, p := range patches {
+				if _, _, err := d.Edit(1, d.Head(), p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		perEdit(b)
+	})
+	b.Run("rope alone", func(b *testing.B) {
+		for b.Loop() {
+			r := text.New("")
+			for _, p := range patches {
+				r.Replace(p[0].Pos, p[0].Del, p[0].Ins)
+			}
+		}
+		perEdit(b)
+	})
 }
 
 // BenchmarkLoad: a newcomer reads a Snapshot.

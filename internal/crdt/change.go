@@ -17,18 +17,72 @@ type change struct {
 	marks   []*mark
 	length  uint32 // of the head text, with the effects
 	effects []effect
+
+	// What Edit's patch says.
+	ops      []op
+	inserted []byte
 }
 
+// begin begins the one change that can be under way.
 func (d *Doc) begin() *change {
-	return &change{
+	c := &d.scratch
+	d.room = 0
+	*c = change{
 		d:       d,
 		events:  d.log.graph.size(),
 		content: len(d.log.content),
 		agents:  len(d.log.names.agents),
-		head:    d.head,
+		head:    d.Head(),
 		marks:   d.marks,
 		length:  uint32(d.text.Len()),
+		effects: reuse(c.effects),
+
+		ops:      reuse(c.ops),
+		inserted: reuse(c.inserted),
 	}
+	return c
+}
+
+// reuse empties a slice to be filled again, unless it grew for something rare.
+func reuse[T any](s []T) []T {
+	const most = 4096
+	if cap(s) > most {
+		return nil
+	}
+	return s[:0]
+}
+
+// read turns a patch, whose positions all mean one text, into ops, each of which means the text after the one before.
+func (c *change) read(p text.Patch) error {
+	end, shift := 0, 0
+	lv := uint32(0)
+	add := func(kind kind, pos, n, size int) {
+		o := op{lv: lv, n: uint32(n), pos: uint32(pos), kind: kind}
+		o.off, o.size = uint32(len(c.inserted)), uint32(size)
+		c.ops = append(c.ops, o)
+		lv += o.n
+	}
+	for _, e := range p {
+		if e.Pos < end || e.Del < 0 || e.Pos > MaxText || e.Del > MaxText {
+			return ErrPosition
+		}
+		if len(e.Ins) > MaxText-len(c.inserted) {
+			return ErrTooLarge
+		}
+		if !utf8.ValidString(e.Ins) {
+			return ErrCorrupt
+		}
+		if e.Del > 0 {
+			add(remove, e.Pos+shift, e.Del, 0)
+		}
+		n := utf8.RuneCountInString(e.Ins)
+		if n > 0 {
+			add(insert, e.Pos+shift, n, len(e.Ins))
+			c.inserted = append(c.inserted, e.Ins...)
+		}
+		end, shift = e.Pos+e.Del, shift+n-e.Del
+	}
+	return nil
 }
 
 // add appends one agent's events, each made on the one before, the first on parents. The ops' texts are in
@@ -41,7 +95,7 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 	}
 	d.dropMarks(parents.last())
 	length, t := c.length, (*tracker)(nil)
-	if !parents.Equal(d.head) {
+	if !parents.Equal(d.Head()) {
 		t = d.trackerFrom(parents.last())
 		t.move(parents)
 		length = t.total().now
@@ -61,7 +115,7 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 	for _, e := range c.effects[before:] {
 		c.length += e.ins - e.del
 	}
-	d.head = d.head.advance(parents, end-1)
+	d.heads.set(d.Head().advance(parents, end-1))
 	d.mark()
 	return nil
 }
@@ -156,26 +210,25 @@ func (c *change) undo() {
 	d := c.d
 	d.log.truncate(c.events, c.agents)
 	d.log.content = d.log.content[:c.content]
-	d.head, d.marks = c.head, c.marks
+	d.heads.set(c.head)
+	d.marks = c.marks
 	if d.tracker != nil && d.tracker.upto > c.events {
 		d.tracker = nil
 	}
 }
 
-// apply changes the text and returns by what, one edit after the other.
-func (c *change) apply() []text.Patch {
+// apply changes the text.
+func (c *change) apply() {
 	d := c.d
 	pending := d.pendingMarks()
 	added := len(pending) > 0
-	patches := make([]text.Patch, 0, len(c.effects))
-	for _, e := range c.effects {
-		for len(pending) > 0 && pending[0].upto <= e.lv {
+	for i := range c.effects {
+		for len(pending) > 0 && pending[0].upto <= c.effects[i].lv {
 			pending[0].text = d.text.Clone()
 			pending = pending[1:]
 		}
-		edit := text.Edit{Pos: int(e.pos), Del: int(e.del), Ins: string(d.log.content[e.off : e.off+e.size])}
+		edit := c.edit(i)
 		d.text.Replace(edit.Pos, edit.Del, edit.Ins)
-		patches = append(patches, text.Patch{edit})
 	}
 	for _, m := range pending {
 		m.text = d.text.Clone()
@@ -183,5 +236,24 @@ func (c *change) apply() []text.Patch {
 	if added {
 		d.thinMarks()
 	}
-	return patches
+}
+
+// edit is what one effect does to the text after the ones before it.
+func (c *change) edit(i int) text.Edit {
+	e := &c.effects[i]
+	return text.Edit{Pos: int(e.pos), Del: int(e.del), Ins: c.d.log.view(e.off, e.size)}
+}
+
+// patch returns what all effects together do to the text.
+func (c *change) patch() text.Patch {
+	if len(c.effects) == 1 {
+		return c.d.arena.patch(c.edit(0))
+	}
+	edits := make([]text.Edit, len(c.effects))
+	steps := make([]text.Patch, len(c.effects))
+	for i := range edits {
+		edits[i] = c.edit(i)
+		steps[i] = edits[i : i+1 : i+1]
+	}
+	return text.ComposeAll(steps...)
 }

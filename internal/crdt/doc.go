@@ -26,11 +26,14 @@ import (
 // Doc is one replica of a document.
 type Doc struct {
 	log     oplog
-	head    Frontier
-	text    *text.Rope // at head
+	heads   heads
+	text    *text.Rope // at the head
 	marks   []*mark    // by upto; the first is the root
 	tracker *tracker   // nil until needed
 	limits  limits
+	room    int    // code points and bytes that may be typed before a limit is looked at again
+	scratch change // of the edit or merge under way
+	arena   arena
 }
 
 // New returns a Doc without events. The base is the text at the root; every replica of a document has the same
@@ -48,7 +51,7 @@ func (d *Doc) Base() string { return d.marks[0].text.String() }
 func (d *Doc) Text() *text.Rope { return d.text }
 
 // Head returns the version with all events that are here.
-func (d *Doc) Head() Frontier { return d.head }
+func (d *Doc) Head() Frontier { return d.heads.version() }
 
 // Events returns how many events are here.
 func (d *Doc) Events() int { return int(d.log.graph.size()) }
@@ -121,70 +124,99 @@ func (d *Doc) LastOf(a Agent) Frontier {
 // insertions must be valid UTF-8 (ErrCorrupt), and no limit may be passed (ErrTooLarge; here an insertion may not
 // bring the head above MaxText bytes). On an error nothing is changed.
 func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head text.Patch, err error) {
-	ops, content, err := opsOf(p)
-	if err != nil || len(ops) == 0 {
+	if len(p) == 1 && d.heads.is(at) && d.keystroke(a, &p[0]) {
+		return d.Head(), p, nil
+	}
+	direct := at.Equal(d.Head())
+	c := d.begin()
+	if err := c.read(p); err != nil || len(c.ops) == 0 {
 		return at, nil, err
 	}
-	if last := d.LastOf(a); !at.Equal(d.head) && !d.Contains(at, last) {
+	if !direct && !d.Contains(at, d.LastOf(a)) {
 		return at, nil, ErrAgent
 	}
-	if len(content) > 0 && d.text.Size()+len(content) > d.limits.text {
+	if len(c.inserted) > 0 && d.text.Size()+len(c.inserted) > d.limits.text {
 		return at, nil, ErrTooLarge
 	}
-	c := d.begin()
-	direct := at.Equal(d.head)
-	if err := c.add(d.log.names.index(a), at, ops, content); err != nil {
+	if err := c.add(d.log.names.index(a), at, c.ops, c.inserted); err != nil {
 		c.undo()
 		return at, nil, err
 	}
-	steps := c.apply()
-	if direct {
-		head = p
-	} else {
-		head = text.ComposeAll(steps...)
+	c.apply()
+	if head = p; !direct {
+		head = c.patch()
 	}
-	return Frontier{d.log.graph.size() - 1}, head, nil
+	d.arena.versions.add(d.log.graph.size() - 1)
+	return d.arena.versions.newest(), head, nil
 }
 
-// opsOf turns a patch, whose positions all mean one text, into ops, each of which means the text after the one
-// before.
-func opsOf(p text.Patch) (ops []op, content []byte, err error) {
-	end, shift := 0, 0
-	lv := uint32(0)
-	add := func(kind kind, pos, n, size int) {
-		o := op{lv: lv, n: uint32(n), pos: uint32(pos), kind: kind}
-		o.off, o.size = uint32(len(content)), uint32(size)
-		ops = append(ops, o)
-		lv += o.n
+// keystroke is Edit for what happens most: who made the last event goes on, with one edit of the whole head, which
+// is one op. It reports whether it did so, and does nothing where the edit needs a closer look.
+func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
+	l, size := &d.log, len(e.Ins)
+	if l.names.newest != a || len(l.ops) == 0 {
+		return false
 	}
-	for _, e := range p {
-		if e.Pos < end || e.Del < 0 || e.Pos > MaxText || e.Del > MaxText {
-			return nil, nil, ErrPosition
-		}
-		if len(e.Ins) > MaxText-len(content) {
-			return nil, nil, ErrTooLarge
-		}
-		if !utf8.ValidString(e.Ins) {
-			return nil, nil, ErrCorrupt
-		}
-		if e.Del > 0 {
-			add(remove, e.Pos+shift, e.Del, 0)
-		}
-		n := utf8.RuneCountInString(e.Ins)
-		if n > 0 {
-			add(insert, e.Pos+shift, n, len(e.Ins))
-			content = append(content, e.Ins...)
-		}
-		end, shift = e.Pos+e.Del, shift+n-e.Del
+	if d.room -= e.Del + size; d.room < 0 && !d.makeRoom(e.Del+size) {
+		return false
 	}
-	return ops, content, nil
+	if last := &l.ops[len(l.ops)-1]; size == 1 && last.goesOn(e) {
+		last.n++
+		last.size++
+		l.content = append(l.content, e.Ins[0])
+		l.extend(1)
+	} else if !d.key(last, e) {
+		return false
+	}
+	d.text.Replace(e.Pos, e.Del, e.Ins)
+	d.heads.one.add(l.graph.size() - 1)
+	return true
+}
+
+// goesOn reports whether a one-byte insertion is what comes next in an insertion of ASCII.
+func (o *op) goesOn(e *text.Edit) bool {
+	return e.Pos == int(o.pos+o.n) && e.Del == 0 && o.kind == insert && o.size == o.n && e.Ins[0] < utf8.RuneSelf
+}
+
+// key adds an edit of the head to the log behind its last op, if it is one op, valid and not long.
+func (d *Doc) key(last *op, e *text.Edit) bool {
+	l, length, size := &d.log, d.text.Len(), len(e.Ins)
+	o := op{lv: uint32(l.graph.size()), pos: uint32(e.Pos), length: uint32(length), off: uint32(len(l.content))}
+	switch {
+	case e.Pos < 0 || e.Pos > length:
+		return false
+	case e.Del == 0 && size > 0 && size <= longWide && utf8.ValidString(e.Ins):
+		o.n, o.size = uint32(utf8.RuneCountInString(e.Ins)), uint32(size)
+	case e.Del > 0 && e.Del <= length-e.Pos && size == 0:
+		o.n, o.kind = uint32(e.Del), remove
+	default:
+		return false
+	}
+	joined := last.join(o)
+	if !joined && len(l.ops)-d.marks[len(d.marks)-1].runs >= d.limits.markEvery {
+		return false // time for a mark
+	}
+	l.content = append(l.content, e.Ins...)
+	l.extend(o.n)
+	if !joined {
+		l.ops = append(l.ops, o)
+	}
+	return true
+}
+
+// makeRoom works out how much may be typed before a limit could be reached, and whether n of it may be typed now.
+func (d *Doc) makeRoom(n int) bool {
+	l, max := &d.log, &d.limits
+	d.room = min(max.events-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
+		max.runs-len(l.ops)-len(l.names.runs)-1) - n
+	return d.room >= 0
 }
 
 // TextAt returns the text at a version, for the caller to keep and edit.
 func (d *Doc) TextAt(f Frontier) *text.Rope {
 	r := d.text.Clone()
-	if !f.Equal(d.head) {
-		r.Apply(d.Diff(d.head, f))
+	if !f.Equal(d.Head()) {
+		r.Apply(d.Diff(d.Head(), f))
 	}
 	return r
 }

@@ -52,7 +52,7 @@ type piece struct {
 
 // Since encodes every event that is not in the history of f; nil if there is none.
 func (d *Doc) Since(f Frontier) []byte {
-	missing, _ := d.log.graph.diff(d.head, f)
+	missing, _ := d.log.graph.diff(d.Head(), f)
 	if len(missing) == 0 {
 		return nil
 	}

@@ -16,7 +16,8 @@ func (d *Doc) Merge(b []byte) (head text.Patch, err error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	return text.ComposeAll(c.apply()...), nil
+	c.apply()
+	return c.patch(), nil
 }
 
 // merge is Merge up to the point from which nothing can fail. It returns nil if there is nothing to do.

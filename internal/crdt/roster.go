@@ -7,6 +7,8 @@ type roster struct {
 	byID   map[Agent]uint32
 	agents []agent
 	runs   []nameRun // by lv
+	newest Agent     // the author of the last event,
+	author uint32    // and its index
 }
 
 type agent struct {
@@ -15,9 +17,10 @@ type agent struct {
 	runs []seqRun // by seq
 }
 
+// seqRun says that an agent's events from seq on, up to the next run, are numbered from lv on.
 type seqRun struct {
-	seq, n uint32
-	lv     LV
+	seq uint32
+	lv  LV
 }
 
 // nameRun says that the events from lv on, up to the next run, are the agent's from seq on.
@@ -43,13 +46,12 @@ func (r *roster) index(id Agent) uint32 {
 // push names n new events: they are the agent's next ones.
 func (r *roster) push(index uint32, lv LV, n uint32) {
 	a := &r.agents[index]
-	if k := len(a.runs) - 1; k >= 0 && a.runs[k].lv+LV(a.runs[k].n) == lv {
-		a.runs[k].n += n
-	} else {
-		a.runs = append(a.runs, seqRun{a.next, n, lv})
+	if k := len(a.runs) - 1; k < 0 || a.runs[k].lv+LV(a.next-a.runs[k].seq) != lv {
+		a.runs = append(a.runs, seqRun{a.next, lv})
 		r.runs = append(r.runs, nameRun{lv, index, a.next})
 	}
 	a.next += n
+	r.newest, r.author = a.id, index
 }
 
 // find returns the index in runs of the run that holds lv.
@@ -76,18 +78,21 @@ func (r *roster) lv(index, seq uint32) (lv LV, n uint32, ok bool) {
 	if a.runs[k].seq > seq {
 		k = sort.Search(len(a.runs), func(i int) bool { return a.runs[i].seq > seq }) - 1
 	}
-	run := a.runs[k]
-	return run.lv + LV(seq-run.seq), run.n - (seq - run.seq), true
+	run, end := a.runs[k], a.next
+	if k+1 < len(a.runs) {
+		end = a.runs[k+1].seq
+	}
+	return run.lv + LV(seq-run.seq), end - seq, true
 }
 
 // last returns the version of an agent's last event, the root if there is none.
 func (r *roster) last(index uint32) Frontier {
-	runs := r.agents[index].runs
-	if len(runs) == 0 {
+	a := &r.agents[index]
+	if len(a.runs) == 0 {
 		return nil
 	}
-	run := runs[len(runs)-1]
-	return Frontier{run.lv + LV(run.n) - 1}
+	run := a.runs[len(a.runs)-1]
+	return Frontier{run.lv + LV(a.next-1-run.seq)}
 }
 
 // truncate forgets the events from size on and all agents but the first ones.
@@ -102,16 +107,20 @@ func (r *roster) truncate(size LV, agents int) {
 	for i := range r.agents {
 		r.agents[i].truncate(size)
 	}
+	r.newest, r.author = 0, 0
+	if k := len(r.runs) - 1; k >= 0 {
+		r.author = r.runs[k].agent
+		r.newest = r.agents[r.author].id
+	}
 }
 
 func (a *agent) truncate(size LV) {
 	for k := len(a.runs) - 1; k >= 0; k-- {
-		run := &a.runs[k]
-		if run.lv < size {
-			run.n = min(run.n, uint32(size-run.lv))
-			a.next = run.seq + run.n
+		if run := a.runs[k]; run.lv < size {
+			a.next = min(a.next, run.seq+uint32(size-run.lv))
 			return
 		}
+		a.next = a.runs[k].seq
 		a.runs = a.runs[:k]
 	}
 	a.next = 0

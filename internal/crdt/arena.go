@@ -1,0 +1,69 @@
+package crdt
+
+import "earshot/internal/text"
+
+// arena makes the small slices that every keystroke returns, many of them in one allocation. None is ever used again,
+// so whoever was given one may keep it.
+type arena struct {
+	versions row
+	edits    []text.Edit
+}
+
+// arenaSize slices come from one allocation: the collector sees a keystroke in 128, and one that is kept holds 4 KiB.
+const arenaSize = 128
+
+// patch returns the patch of one edit.
+func (a *arena) patch(e text.Edit) text.Patch {
+	if len(a.edits) == 0 {
+		a.edits = make([]text.Edit, arenaSize)
+	}
+	p := text.Patch(a.edits[:1:1])
+	a.edits = a.edits[1:]
+	p[0] = e
+	return p
+}
+
+// row is a row of versions with one head each.
+type row struct {
+	lvs  []LV
+	used int
+}
+
+func (r *row) add(lv LV) {
+	if r.used == len(r.lvs) {
+		r.lvs, r.used = make([]LV, arenaSize), 0
+	}
+	r.lvs[r.used] = lv
+	r.used++
+}
+
+// newest returns the version added last.
+func (r *row) newest() Frontier { return r.lvs[r.used-1 : r.used : r.used] }
+
+// heads is the version with all events. That there is one head is what counts: for a keystroke it stores a number, and no
+// pointer, of which the collector would have to be told.
+type heads struct {
+	one  row      // if used; its newest
+	many Frontier // else
+}
+
+func (h *heads) version() Frontier {
+	if h.one.used > 0 {
+		return h.one.newest()
+	}
+	return h.many
+}
+
+// is reports whether f is the version and has one head.
+func (h *heads) is(f Frontier) bool {
+	return len(f) == 1 && h.one.used > 0 && h.one.lvs[h.one.used-1] == f[0]
+}
+
+func (h *heads) set(f Frontier) {
+	if len(f) == 1 {
+		h.many = nil
+		h.one.add(f[0])
+		return
+	}
+	h.many, h.one = f, row{}
+}
