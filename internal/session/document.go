@@ -61,6 +61,8 @@ type document struct {
 	loaded []byte        // the chunks that came
 	whole  bool          // all of them
 	void   bool          // the host said Reset; a new snapshot is on its way
+
+	check check
 }
 
 // pin is a text that a buffer may turn out to hold: loaded, saved or handed out.
@@ -227,6 +229,9 @@ func (e *Engine) bringUpToDate(d *document) {
 		return
 	}
 	e.shareEvents(d)
+	if !d.session.host && !slices.Equal(d.stepFrom, d.text.Head()) {
+		d.checkLater(e.now)
+	}
 	for _, m := range slices.Clone(d.mirrors) {
 		e.advance(m)
 	}

@@ -158,6 +158,7 @@ func (e *Engine) take(ev Event) {
 	case ShuttingDown:
 		e.shutDown()
 	case Tick:
+		e.checkCopies()
 	}
 }
 

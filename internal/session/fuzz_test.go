@@ -85,7 +85,7 @@ func (f *forger) edit(d *dice) []byte {
 
 // guestFrame is one that a guest may send, and sometimes one that it may not.
 func guestFrame(d *dice, f *forger) wire.Frame {
-	switch d.n(13) {
+	switch d.n(15) {
 	case 0:
 		return &wire.Hello{Version: d.number(), Name: d.word()}
 	case 1:
@@ -109,6 +109,13 @@ func guestFrame(d *dice, f *forger) wire.Frame {
 		return &wire.Ack{Doc: d.doc(), Count: uint64(d.number())}
 	case 8:
 		return hostFrame(d, f)
+	case 9, 10:
+		check := &wire.Check{Doc: pick(d, f.num, d.doc()), Turn: d.doc()}
+		if copied := (&document{text: f.doc}); f.doc != nil && d.n(4) > 0 { // a true version, and sometimes the text
+			check.Version = copied.versionSum()
+			check.Text = pick(d, check.Text, copied.textSum())
+		}
+		return check
 	default:
 		return &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, Data: f.edit(d)}
 	}
@@ -133,9 +140,9 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	if d.n(2) == 0 {
 		member.ID = "mmmmmmmmmm"
 	}
-	switch d.n(14) {
+	switch d.n(16) {
 	case 0:
-		return &wire.Welcome{Version: pick(d, 1, 0, d.number()), Session: pick(d, "aaaaaaaaaa", d.word()), Member: pick(d, "mmmmmmmmmm", d.word()),
+		return &wire.Welcome{Version: pick(d, wire.FrameVersion, 0, d.number()), Session: pick(d, "aaaaaaaaaa", d.word()), Member: pick(d, "mmmmmmmmmm", d.word()),
 			Role: d.word(), Members: []wire.Member{member}}
 	case 1:
 		return &wire.Members{Members: slices.Repeat([]wire.Member{member}, d.n(wire.MaxMembers))}
@@ -163,6 +170,8 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 			return &wire.Ack{}
 		}
 		return &wire.Bye{Kind: d.word(), Reason: d.word()}
+	case 12, 13:
+		return &wire.Checked{Doc: pick(d, f.num, d.doc()), Turn: d.doc(), Verdict: pick(d, wire.Differs, wire.Moving, wire.Equal)}
 	default:
 		return &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, Data: f.edit(d)}
 	}
@@ -222,6 +231,7 @@ func FuzzGuestFrames(f *testing.F) {
 			if d.n(8) == 0 {
 				forge.doc, forge.num = s.opens()
 				forge.last = nil
+				w.pass(time.Duration(d.n(3)) * checkAfter)
 			}
 			if d.n(10) == 0 {
 				s.n.step(FrameArrived{Link: s.link, Channel: d.channel(), Data: slices.Clone(d.bytes())})
@@ -295,6 +305,9 @@ func FuzzHostFrames(f *testing.F) {
 				host.n.step(FrameArrived{Link: host.link, Channel: d.channel(), Data: slices.Clone(d.bytes())})
 			case 1:
 				ed.adds("x")
+				if d.n(3) == 0 {
+					w.pass(checkAfter)
+				}
 			case 2:
 				script.ask(&protocol.TextDocumentContentParams{URI: "earshot://aaaaaaaaaa/" + pick(&d, "a.txt", "b.txt", "c.txt")})
 			default:

@@ -184,6 +184,8 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		if d := s.doc(f.Doc); d != nil && f.Count <= d.sent {
 			d.acked = f.Count
 		}
+	case *wire.Checked:
+		e.takeChecked(s, f)
 	default:
 		e.misbehaved(r, "sent what only a guest may send")
 	}
@@ -383,6 +385,7 @@ func (e *Engine) hostLost(s *session) {
 		then(nil)
 	}
 	for _, d := range s.docs {
+		d.check.asked = false
 		if d.synced {
 			d.synced, d.behind = false, nil
 			if d.sent == d.acked && d.ready {
@@ -551,6 +554,10 @@ func (e *Engine) complete(d *document) {
 	}
 	got, b := d.answer, d.loaded
 	d.asked, d.answer, d.loaded, d.whole = 0, nil, nil, false
+	if d.ready && !d.void {
+		e.renew(d, b)
+		return
+	}
 	doc, err := crdt.Load(b)
 	if err != nil {
 		e.misbehaved(d.session.up, "sent a document that can't be read")
@@ -569,7 +576,7 @@ func (e *Engine) complete(d *document) {
 func (e *Engine) replace(d *document, doc *crdt.Doc) {
 	d.text = doc
 	d.pins, d.lost, d.void = nil, nil, false
-	d.synced, d.sent, d.acked = false, 0, 0
+	d.synced, d.sent, d.acked, d.check.asked = false, 0, 0, false
 	d.begin()
 	d.behind = slices.Clone(doc.Head())
 	for _, m := range d.mirrors {
@@ -629,6 +636,7 @@ func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 	}
 	d.synced, d.sent, d.acked = true, 0, 0
 	d.sentHead = slices.Clone(d.text.Head())
+	d.checkLater(e.now)
 	if len(lacking) > 0 {
 		d.sent++
 		e.sendEvents(r, d, lacking)

@@ -133,6 +133,8 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 		e.resyncFor(r, f)
 	case *wire.Events:
 		e.eventsFrom(r, f)
+	case *wire.Check:
+		e.checkFrom(r, f)
 	case *wire.Presence:
 		e.presenceArrived(r, f)
 	default:

@@ -60,7 +60,8 @@ type remote struct {
 	pending int                  // bytes of unfinished messages of all docs
 	cursors map[string]*presence // by client
 
-	asked, saves int // host: the guest's requests and saves under way
+	asked, saves int       // host: the guest's requests and saves under way
+	rebuildAt    time.Time // host: sooner no text is made anew because the guest says that its own is another
 }
 
 // remoteDoc is what a host knows of a guest's copy of a document.
@@ -68,6 +69,7 @@ type remoteDoc struct {
 	synced  bool
 	taken   uint64 // whole Events messages since the last Resync
 	partial []byte
+	check   remoteCheck
 }
 
 // knock is a guest that proved the code and waits for the host's people.
@@ -231,6 +233,7 @@ func (d *document) deadlines(at func(time.Time)) {
 	if !d.idle.IsZero() {
 		at(d.idle.Add(DocumentGrace))
 	}
+	at(d.checkDue())
 }
 
 func (e *Engine) expireSession(s *session) {
