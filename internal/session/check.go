@@ -215,8 +215,8 @@ func (e *Engine) tellDiffers(s *session, sentence string) {
 	}
 }
 
-// rebuild makes a document's text anew of its events. Buffers that hold what the damaged text had put into them get an
-// ordinary edit; what was typed into them is events, and stays.
+// rebuild makes a document's text anew of its events. Buffers that may hold something else get an edit; what was typed into
+// them is events, and stays.
 func (e *Engine) rebuild(d *document) {
 	changed, err := d.text.Rebuild()
 	d.check.summed = false
@@ -238,11 +238,24 @@ func (e *Engine) rebuild(d *document) {
 		}
 	}
 	for _, m := range d.mirrors {
-		if m.flight != nil || len(m.skew) > 0 || !d.text.TextAt(m.at).Equal(m.buffer) {
-			e.rebase(m, d.text)
-		}
+		m.doubted()
 	}
 	e.touch(d)
+}
+
+// doubted: the buffer may hold what was damaged in the document's text, or the mirror may only believe so, for it takes its
+// texts from there. What editors are sent comes of events, not of the text, so most likely the buffer is sound; the next
+// edit makes sure.
+func (m *mirror) doubted() {
+	f, was := m.flight, m.doc.text.TextAt(m.at)
+	if f == nil && len(m.skew) == 0 && m.buffer.Equal(was) {
+		return
+	}
+	m.buffer, m.skew = m.client.shown(was)
+	m.doubt = true
+	if f != nil && !f.probe {
+		f.after, f.skew = m.client.shown(m.doc.text.TextAt(f.target))
+	}
 }
 
 // fetchAgain asks the host for its copy. Until it is here people go on in the one that differs.
@@ -254,7 +267,7 @@ func (e *Engine) fetchAgain(d *document) {
 		return &wire.Open{Op: op, Path: d.path.String()}
 	}, func(f wire.Frame) {
 		if d.asked != mine || d.void {
-			return // the host has said Reset meanwhile
+			return // the host has said Reset meanwhile, or the link broke
 		}
 		got, ok := f.(*wire.Opened)
 		if ok && got.Failure == nil && got.Doc == d.num && got.State != nil && got.Size >= 0 && got.Size <= maxSnapshot {
@@ -264,6 +277,14 @@ func (e *Engine) fetchAgain(d *document) {
 		}
 		e.notRenewed(d)
 	})
+}
+
+// checkCut: the link broke, and no answer comes any more.
+func (e *Engine) checkCut(d *document) {
+	d.check.asked = false
+	if d.ready && !d.void && d.asked != 0 {
+		e.notRenewed(d)
+	}
 }
 
 // notRenewed: the host's copy could not be had or not be read; what is here stays, and is compared again later.

@@ -385,7 +385,7 @@ func (e *Engine) hostLost(s *session) {
 		then(nil)
 	}
 	for _, d := range s.docs {
-		d.check.asked = false
+		e.checkCut(d)
 		if d.synced {
 			d.synced, d.behind = false, nil
 			if d.sent == d.acked && d.ready {

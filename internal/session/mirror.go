@@ -40,6 +40,7 @@ type mirror struct {
 	savedFirst func()   // didSave came before any of held
 	saves      int      // didSave of this buffer, counted
 	probed     bool     // stock: its version is known to be above 0, or can't be got there
+	doubt      bool     // the buffer may not be what is believed: the next edit replaces everything
 	astray     bool     // its buffer is not known any more: the next edit replaces everything
 	retry      time.Time
 	backoff    time.Duration
@@ -445,6 +446,9 @@ func (e *Engine) advance(m *mirror) {
 	d := m.doc
 	if d.void {
 		return
+	}
+	if m.doubt {
+		m.doubt, m.astray = false, true
 	}
 	head := d.text.Head()
 	if m.settled(head) {

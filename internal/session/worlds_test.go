@@ -130,6 +130,11 @@ func (h *history) rest(seed uint64) {
 		}
 	}
 	w.pass(30 * time.Second)
+	for _, n := range w.nodes {
+		if n.e.healed != 0 {
+			w.t.Fatalf("seed %d: %s says that copies differed", seed, n.name)
+		}
+	}
 	want := w.nodes[0].head()
 	for _, ed := range h.eds {
 		if got := ed.text(); got != want || ed.n.head() != want {
