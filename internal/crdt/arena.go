@@ -67,3 +67,13 @@ func (h *heads) set(f Frontier) {
 	}
 	h.many, h.one = f, row{}
 }
+
+// advance adds an event with its parents, which are here.
+func (h *heads) advance(parents Frontier, lv LV) {
+	if h.version().Equal(parents) {
+		h.many = nil
+		h.one.add(lv)
+		return
+	}
+	h.set(h.version().advance(parents, lv))
+}

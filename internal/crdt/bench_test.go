@@ -60,14 +60,15 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkLive: a real session of two, one message for each keystroke; "record" is the author's side, "encode" with
-// the message, "merge" another replica's.
+// BenchmarkLive: a real session of two, one message for each keystroke; "record" is the author's side, "send" with
+// the message, "receive" another replica's.
 func BenchmarkLive(b *testing.B) {
 	tr := readTrace(b, "friendsforever")
 	var messages [][]byte
+	var out Sender
 	d, size := New(""), 0
 	tr.play(b, d, func(before Frontier) {
-		m := d.Since(before)
+		m := d.Send(&out, nil, before)
 		messages = append(messages, m)
 		size += len(m)
 	})
@@ -81,18 +82,27 @@ func BenchmarkLive(b *testing.B) {
 		}
 		perMessage(b)
 	})
-	b.Run("encode", func(b *testing.B) {
+	b.Run("send", func(b *testing.B) {
+		var buffer []byte
 		for b.Loop() {
+			var out Sender
 			d := New("")
-			tr.play(b, d, func(before Frontier) { d.Since(before) })
+			tr.play(b, d, func(before Frontier) { buffer = d.Send(&out, buffer[:0], before) })
 		}
 		perMessage(b)
 	})
-	b.Run("merge", func(b *testing.B) {
+	b.Run("receive", func(b *testing.B) {
 		for b.Loop() {
+			var in Receiver
 			d := New("")
 			for _, m := range messages {
-				merge(b, d, m)
+				read, err := in.Read(m)
+				if err == nil {
+					_, err = d.Receive(read)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
 		perMessage(b)

@@ -18,9 +18,10 @@ type change struct {
 	length  uint32 // of the head text, with the effects
 	effects []effect
 
-	// What Edit's patch says.
+	// What Edit's patch or a block of a message says.
 	ops      []op
 	inserted []byte
+	parents  Frontier
 }
 
 // begin begins the one change that can be under way.
@@ -39,6 +40,7 @@ func (d *Doc) begin() *change {
 
 		ops:      reuse(c.ops),
 		inserted: reuse(c.inserted),
+		parents:  c.parents,
 	}
 	return c
 }
@@ -115,7 +117,7 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 	for _, e := range c.effects[before:] {
 		c.length += e.ins - e.del
 	}
-	d.heads.set(d.Head().advance(parents, end-1))
+	d.heads.advance(parents, end-1)
 	d.mark()
 	return nil
 }

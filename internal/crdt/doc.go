@@ -132,7 +132,7 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 	if err := c.read(p); err != nil || len(c.ops) == 0 {
 		return at, nil, err
 	}
-	if !direct && !d.Contains(at, d.LastOf(a)) {
+	if index, ok := d.log.names.byID[a]; ok && !direct && !d.follows(at, index) {
 		return at, nil, ErrAgent
 	}
 	if len(c.inserted) > 0 && d.text.Size()+len(c.inserted) > d.limits.text {

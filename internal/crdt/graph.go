@@ -87,23 +87,23 @@ func (g *graph) truncate(size LV) {
 }
 
 // diff returns what is in the history of a alone and of b alone, newest first.
-func (g *graph) diff(a, b []LV) (onlyA, onlyB []stretch) {
+func (g *graph) diff(a, b []LV) (onlyA, onlyB []stretch) { return g.diffInto(a, b, nil, nil) }
+
+// diffInto is diff that appends to what it is given.
+func (g *graph) diffInto(a, b []LV, intoA, intoB []stretch) (onlyA, onlyB []stretch) {
+	onlyA, onlyB = intoA, intoB
 	if slices.Equal(a, b) {
-		return nil, nil
+		return onlyA, onlyB
 	}
 	if len(a) == 1 && len(b) == 1 {
 		lo, hi := min(a[0], b[0]), max(a[0], b[0])
 		if g.runs[g.find(hi)].from <= lo {
 			if lo == a[0] {
-				return nil, []stretch{{lo + 1, hi + 1}}
+				return onlyA, append(onlyB, stretch{lo + 1, hi + 1})
 			}
-			return []stretch{{lo + 1, hi + 1}}, nil
+			return append(onlyA, stretch{lo + 1, hi + 1}), onlyB
 		}
 	}
-	return g.diffSlow(a, b)
-}
-
-func (g *graph) diffSlow(a, b []LV) (onlyA, onlyB []stretch) {
 	emit := func(from, to LV, side entry) {
 		switch side {
 		case sideA:

@@ -41,30 +41,39 @@ func (d *Doc) merge(b []byte) (*change, error) {
 
 // addBlock adds what of a block is not known.
 func (c *change) addBlock(w *batch, b *block) error {
-	d, names := c.d, &c.d.log.names
-	parents, err := d.resolve(w, b.parents)
+	parents, err := c.d.resolve(w, b.parents)
 	if err != nil {
 		return err
 	}
-	agent := names.index(w.agents[b.agent].id)
+	return c.addChain(c.d.log.names.index(w.agents[b.agent].id), b.seq, b.n, parents, b.ops, w.content)
+}
+
+// addChain adds what is not known of n events of an agent from seq on, the first of them made on parents.
+func (c *change) addChain(agent, seq, n uint32, parents Frontier, ops []op, content []byte) error {
+	d, names := c.d, &c.d.log.names
 	next := names.agents[agent].next
-	if b.seq > next {
+	if seq > next {
 		return ErrMissing
 	}
-	known := min(b.n, next-b.seq)
-	if known > 0 && !d.log.same(agent, b, known, parents, w.content) {
+	known := min(n, next-seq)
+	if known > 0 && !d.log.same(agent, seq, known, parents, ops, content) {
 		return ErrForged
 	}
-	if known == b.n {
+	if known == n {
 		return nil
 	}
-	last := names.last(agent)
 	if known > 0 {
-		parents = last
-	} else if !d.Contains(parents, last) {
+		parents = names.last(agent)
+	} else if next > 0 && !d.follows(parents, agent) {
 		return ErrAgent
 	}
-	return c.add(agent, parents, dropOps(b.ops, known, w.content), w.content)
+	return c.add(agent, parents, dropOps(ops, known, content), content)
+}
+
+// follows reports whether an agent's last event is in the history of f.
+func (d *Doc) follows(f Frontier, agent uint32) bool {
+	lv, _, _ := d.log.names.lv(agent, d.log.names.agents[agent].next-1)
+	return len(f) == 1 && f[0] == lv || d.log.graph.contains(f, lv)
 }
 
 // resolve returns the local form of parents.
@@ -79,14 +88,19 @@ func (d *Doc) resolve(w *batch, ids []wireID) (Frontier, error) {
 			return nil, ErrMissing
 		}
 	}
-	if len(parents) > 1 {
-		heads := d.log.graph.dominators(parents)
-		if len(heads) < len(parents) {
-			return nil, ErrCorrupt // twice the same, or one in another's history
-		}
-		parents = heads
+	return d.log.graph.heads(parents)
+}
+
+// heads returns the events, which must be a version, in order: ErrCorrupt if one is in another's history or there twice.
+func (g *graph) heads(events Frontier) (Frontier, error) {
+	if len(events) < 2 {
+		return events, nil
 	}
-	return parents, nil
+	heads := g.dominators(events)
+	if len(heads) < len(events) {
+		return nil, ErrCorrupt
+	}
+	return heads, nil
 }
 
 // dropOps returns the ops without their first n events.
@@ -103,11 +117,11 @@ func dropOps(ops []op, n uint32, content []byte) []op {
 	return ops
 }
 
-// same reports whether the first n events of a block, which are here, are here with the same meaning.
-func (l *oplog) same(agent uint32, b *block, n uint32, parents Frontier, content []byte) bool {
-	theirs := opReader{ops: b.ops, content: content}
+// same reports whether n events of a chain, which are here, are here with the same meaning.
+func (l *oplog) same(agent, seq, n uint32, parents Frontier, ops []op, content []byte) bool {
+	theirs := opReader{ops: ops, content: content}
 	for done := uint32(0); done < n; {
-		lv, row, _ := l.names.lv(agent, b.seq+done)
+		lv, row, _ := l.names.lv(agent, seq+done)
 		run := l.graph.runs[l.graph.find(lv)]
 		row = min(row, n-done, uint32(run.to-lv))
 		if !parents.Equal(l.graph.parentsOf(lv)) || !theirs.same(l, lv, row) {

@@ -18,7 +18,9 @@ type tracker struct {
 	mark    *mark    // the base
 	begun   int      // runs that were to be applied when the tracker began
 	upto    LV       // the first event not applied yet
-	prepare Frontier // the version that span.state speaks of
+	prepare Frontier // the version that span.state speaks of; its own
+	back    []stretch
+	forth   []stretch // scratch of move
 	targets []target // by lv: what each deletion deleted
 }
 
@@ -58,9 +60,11 @@ func newTracker(log *oplog, m *mark, length uint32) *tracker {
 func (t *tracker) catchUp() {
 	for end := t.log.graph.size(); t.upto < end; {
 		run := t.log.graph.runs[t.log.graph.find(t.upto)]
+		var one [1]LV
 		parents := Frontier(t.log.graph.runParents(run))
 		if t.upto > run.from {
-			parents = Frontier{t.upto - 1}
+			one[0] = t.upto - 1
+			parents = one[:]
 		}
 		t.move(parents)
 		t.apply(run.to, nil)
@@ -78,19 +82,19 @@ func (t *tracker) apply(to LV, effects *[]effect) {
 		}
 	})
 	t.upto = to
-	t.prepare = Frontier{to - 1}
+	t.prepare = append(t.prepare[:0], to-1)
 }
 
 // move makes v the prepare version. The order of retreating and advancing is of no matter: states are counters.
 func (t *tracker) move(v Frontier) {
-	back, forth := t.log.graph.diff(t.prepare, v)
-	for _, s := range back {
+	t.back, t.forth = t.log.graph.diffInto(t.prepare, v, t.back[:0], t.forth[:0])
+	for _, s := range t.back {
 		t.shift(s, ^uint16(0))
 	}
-	for _, s := range forth {
+	for _, s := range t.forth {
 		t.shift(s, 1)
 	}
-	t.prepare = v
+	t.prepare = append(t.prepare[:0], v...)
 }
 
 // shift adds to the state of the items that events inserted or deleted.

@@ -1,0 +1,405 @@
+package crdt
+
+import (
+	"unicode/utf8"
+
+	"earshot/internal/text"
+)
+
+// The live encoding, version 1: the events that one end of a link sends as they happen. Both ends remember the agents
+// named so far, in order (their slots), which event of each comes next, which event was sent last and where it ended; so
+// a keystroke takes two bytes. A message is any number of blocks, each the beginning of a chain of one author's events
+// that touch neighbouring characters; numbers are as in the encoding of Since.
+//
+//	flags     one byte: kind in bits 0 and 1, then, from bit 2 on:
+//	          the author is another than the last block's; more than one event; not at the place where the last block
+//	          ended; two bits for the parents: 0 the author's previous event, 1 the event sent last, 2 one event, 3 several
+//	author    if another: an agent
+//	          seq: how far the first event is from the author's next one (signed)
+//	parents   if several: their count; then for each an agent, and how far before its next event (signed)
+//	n         if more than one: how many events
+//	place     if another: place − where the last block ended (signed)
+//	text      of an insertion: n code points of UTF-8
+//
+// An agent is its slot; the first slot not in use yet is followed by a new agent's id (8 bytes, little endian), whose next
+// event is its first. An event that is named as a parent and is not before its agent's next one becomes the one before
+// it.
+const (
+	otherAuthor = 1 << (2 + iota)
+	severalEvents
+	otherPlace
+	parentsShift = iota + 2
+)
+
+const (
+	ownPrevious = iota
+	lastSent
+	oneParent
+	someParents
+)
+
+// stream is what both ends of one direction of a link know.
+type stream struct {
+	agents []slot
+	author uint32 // the last block's, a slot
+	last   wireID // the event sent last, by slot
+	begun  bool   // there is one
+	place  uint32 // where it ended
+}
+
+type slot struct {
+	id    Agent
+	next  uint32
+	index uint32 // a guess of the agent's index in the Doc
+}
+
+func (st *stream) sent(author, seq, n uint32, o op) {
+	a := &st.agents[author]
+	a.next = seq + n
+	st.author, st.last, st.begun = author, wireID{author, seq + n - 1}, true
+	st.place = o.endPlace()
+}
+
+// named notes that an event was a parent.
+func (st *stream) named(e wireID) {
+	if a := &st.agents[e.agent]; e.seq >= a.next {
+		a.next = e.seq + 1
+	}
+}
+
+// Sender is the sending end of a stream of a document's events to one other replica. The zero value is its beginning.
+type Sender struct {
+	stream
+	slots   []uint32 // 1 + slot, by index in the Doc
+	missing []stretch
+	spare   []stretch
+}
+
+// Send appends to b the events that are not in the history of from. The other end must have all of from, and have read
+// all that was sent before.
+func (d *Doc) Send(s *Sender, b []byte, from Frontier) []byte {
+	s.missing, s.spare = d.log.graph.diffInto(d.Head(), from, s.missing[:0], s.spare[:0])
+	l := &d.log
+	for i := len(s.missing) - 1; i >= 0; i-- {
+		for lv, to := s.missing[i].from, s.missing[i].to; lv < to; {
+			k := l.names.find(lv)
+			end := min(to, l.graph.runs[l.graph.find(lv)].to)
+			if k+1 < len(l.names.runs) {
+				end = min(end, l.names.runs[k+1].lv)
+			}
+			o := l.ops[l.findOp(lv)].cut(l.content, uint32(lv), uint32(end))
+			b = s.write(l, b, o.directed(), l.names.runs[k])
+			lv += LV(o.n)
+		}
+	}
+	return b
+}
+
+// write appends the block of one op, by the author that name tells.
+func (s *Sender) write(l *oplog, b []byte, o op, name nameRun) []byte {
+	head := len(b)
+	flags := byte(o.kind)
+	b = append(b, 0)
+	before := len(s.agents)
+	author := s.slot(l, name.agent)
+	seq := name.seq + (o.lv - uint32(name.lv))
+	if !s.begun || author != s.author || seq != s.agents[author].next {
+		flags |= otherAuthor
+		b = s.putAgent(b, author, before)
+		b = putInt(b, int32(seq-s.agents[author].next))
+	}
+	var how byte
+	b, how = s.putParents(l, b, LV(o.lv), wireID{author, seq})
+	flags |= how << parentsShift
+	if o.n > 1 {
+		flags |= severalEvents
+		b = putUint(b, o.n)
+	}
+	if o.pos != s.place {
+		flags |= otherPlace
+		b = putInt(b, int32(o.pos-s.place))
+	}
+	s.sent(author, seq, o.n, o)
+	b[head] = flags
+	return append(b, l.content[o.off:o.off+o.size]...)
+}
+
+// slot returns an agent's slot, given a new one if it has none.
+func (s *Sender) slot(l *oplog, index uint32) uint32 {
+	for len(s.slots) <= int(index) {
+		s.slots = append(s.slots, 0)
+	}
+	if s.slots[index] == 0 {
+		s.agents = append(s.agents, slot{id: l.names.agents[index].id})
+		s.slots[index] = uint32(len(s.agents))
+	}
+	return s.slots[index] - 1
+}
+
+// putAgent writes a slot, and who is in it if it was not in use when there were only the first known slots.
+func (s *Sender) putAgent(b []byte, slot uint32, known int) []byte {
+	b = putUint(b, slot)
+	if int(slot) >= known {
+		b = putAgent(b, s.agents[slot].id)
+	}
+	return b
+}
+
+func (s *Sender) putParents(l *oplog, b []byte, lv LV, first wireID) ([]byte, byte) {
+	run := &l.graph.runs[l.graph.find(lv)]
+	parents := l.graph.runParents(*run)
+	var one [1]LV
+	if lv > run.from {
+		one[0] = lv - 1
+		parents = one[:]
+	}
+	how := byte(someParents)
+	if len(parents) == 1 {
+		known := len(s.agents)
+		e := s.event(l, parents[0])
+		switch {
+		case e.agent == first.agent && e.seq+1 == first.seq:
+			return b, ownPrevious
+		case s.begun && e == s.last:
+			return b, lastSent
+		}
+		return s.putEvent(b, e, known), oneParent
+	}
+	b = putUint(b, uint32(len(parents)))
+	for _, p := range parents {
+		known := len(s.agents)
+		b = s.putEvent(b, s.event(l, p), known)
+	}
+	return b, how
+}
+
+func (s *Sender) event(l *oplog, lv LV) wireID {
+	name := l.names.runs[l.names.find(lv)]
+	return wireID{s.slot(l, name.agent), name.seq + uint32(lv-name.lv)}
+}
+
+func (s *Sender) putEvent(b []byte, e wireID, known int) []byte {
+	b = s.putAgent(b, e.agent, known)
+	b = putInt(b, int32(s.agents[e.agent].next-1-e.seq))
+	s.named(e)
+	return b
+}
+
+// Receiver is the receiving end of a stream. The zero value is its beginning.
+type Receiver struct {
+	stream
+	message Message
+}
+
+// Message is what one message of a stream says, before it is compared with a Doc.
+type Message struct {
+	stream  *stream
+	blocks  []liveBlock
+	parents []wireID
+	content []byte
+}
+
+type liveBlock struct {
+	author, seq uint32
+	parents     int // so many, behind those of the blocks before
+	op          op  // its text is in the message
+}
+
+// Authors calls f with the author of each block, until it returns false.
+func (m *Message) Authors(f func(Agent) bool) {
+	for i := range m.blocks {
+		if !f(m.stream.agents[m.blocks[i].author].id) {
+			return
+		}
+	}
+}
+
+// Read reads a message: ErrCorrupt or ErrTooLarge if it can't be one, and then the stream is over. The Message is valid
+// until the next, and b must not be changed before.
+func (r *Receiver) Read(b []byte) (*Message, error) {
+	m := &r.message
+	*m = Message{stream: &r.stream, blocks: reuse(m.blocks), parents: reuse(m.parents), content: b}
+	if len(b) > MaxEncoding {
+		return nil, ErrTooLarge
+	}
+	in := reader{b: b}
+	for events := uint32(0); len(in.b) > 0; {
+		if len(m.blocks) == MaxRuns {
+			return nil, ErrTooLarge
+		}
+		if err := r.readBlock(&in, m); err != nil {
+			return nil, err
+		}
+		n := m.blocks[len(m.blocks)-1].op.n
+		if n > MaxEvents-events {
+			return nil, ErrTooLarge
+		}
+		events += n
+	}
+	if len(m.blocks) == 0 {
+		return nil, ErrCorrupt
+	}
+	return m, nil
+}
+
+func (r *Receiver) readBlock(in *reader, m *Message) error {
+	flags := in.byte()
+	blk := liveBlock{author: r.author, op: op{kind: kind(flags & 3), n: 1}}
+	if flags&otherAuthor != 0 {
+		if blk.author = r.readAgent(in); in.failed {
+			return ErrCorrupt
+		}
+		blk.seq = uint32(in.int())
+	}
+	if flags >= 1<<(parentsShift+2) || blk.op.kind > backspace || int(blk.author) >= len(r.agents) {
+		return ErrCorrupt
+	}
+	blk.seq += r.agents[blk.author].next
+	if err := r.readParents(in, m, &blk, flags>>parentsShift); err != nil {
+		return err
+	}
+	if flags&severalEvents != 0 {
+		blk.op.n = in.uint()
+	}
+	pos := int64(r.place)
+	if flags&otherPlace != 0 {
+		pos += int64(in.int())
+	}
+	if in.failed || blk.op.n == 0 || pos < 0 || pos > MaxText || blk.op.n > ^uint32(0)-blk.seq {
+		return ErrCorrupt
+	}
+	blk.op.pos = uint32(pos)
+	if blk.op.kind == insert && !blk.readText(in, m.content) {
+		return ErrCorrupt
+	}
+	r.sent(blk.author, blk.seq, blk.op.n, blk.op)
+	m.blocks = append(m.blocks, blk)
+	return nil
+}
+
+// readText finds the n code points of an insertion.
+func (blk *liveBlock) readText(in *reader, content []byte) bool {
+	o := &blk.op
+	o.off = uint32(len(content) - len(in.b))
+	if uint64(o.n) > uint64(len(in.b)) {
+		return false
+	}
+	size := 0
+	for range o.n {
+		c, n := utf8.DecodeRune(in.b[size:])
+		if c == utf8.RuneError && n <= 1 {
+			return false
+		}
+		size += n
+	}
+	o.size = uint32(size)
+	in.b = in.b[size:]
+	return true
+}
+
+func (r *Receiver) readParents(in *reader, m *Message, blk *liveBlock, how byte) error {
+	first := len(m.parents)
+	switch how {
+	case ownPrevious:
+		if blk.seq == 0 {
+			return ErrCorrupt
+		}
+		m.parents = append(m.parents, wireID{blk.author, blk.seq - 1})
+	case lastSent:
+		if !r.begun {
+			return ErrCorrupt
+		}
+		m.parents = append(m.parents, r.last)
+	default:
+		n := uint32(1)
+		if how == someParents {
+			n = in.count(2)
+		}
+		switch {
+		case in.failed:
+			return ErrCorrupt
+		case n > MaxParents, len(m.parents)+int(n) > MaxEdges:
+			return ErrTooLarge
+		}
+		for range n {
+			agent := r.readAgent(in)
+			if in.failed {
+				return ErrCorrupt
+			}
+			e := wireID{agent, r.agents[agent].next - 1 - uint32(in.int())}
+			r.named(e)
+			m.parents = append(m.parents, e)
+		}
+	}
+	blk.parents = len(m.parents) - first
+	return nil
+}
+
+// readAgent reads a slot, and who is in it if that is new.
+func (r *Receiver) readAgent(in *reader) uint32 {
+	k := in.uint()
+	switch {
+	case in.failed || int(k) < len(r.agents):
+	case int(k) > len(r.agents) || k >= MaxAgents:
+		return in.fail()
+	default:
+		r.agents = append(r.agents, slot{id: in.agent()})
+	}
+	return k
+}
+
+// Receive adds the events of a message as Merge does those of an encoding, with the same errors. After one the stream
+// is over.
+func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
+	c := d.begin()
+	parents := m.parents
+	for i := range m.blocks {
+		blk := &m.blocks[i]
+		if err := c.receive(m, blk, parents[:blk.parents]); err != nil {
+			c.undo()
+			return nil, err
+		}
+		parents = parents[blk.parents:]
+	}
+	c.apply()
+	return c.patch(), nil
+}
+
+func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {
+	d := c.d
+	parents := c.parents[:0]
+	for _, id := range ids {
+		agent, ok := m.stream.agents[id.agent].in(&d.log.names)
+		if !ok {
+			return ErrMissing
+		}
+		lv, _, ok := d.log.names.lv(agent, id.seq)
+		if !ok {
+			return ErrMissing
+		}
+		parents = append(parents, lv)
+	}
+	c.parents = parents
+	heads, err := d.log.graph.heads(parents)
+	if err != nil {
+		return err
+	}
+	a := &m.stream.agents[blk.author]
+	agent, ok := a.in(&d.log.names)
+	if !ok {
+		agent = d.log.names.index(a.id)
+		a.index = agent
+	}
+	c.ops = append(c.ops[:0], blk.op)
+	return c.addChain(agent, blk.seq, blk.op.n, heads, c.ops, m.content)
+}
+
+// in returns the agent's index in a Doc.
+func (a *slot) in(names *roster) (uint32, bool) {
+	if int(a.index) < len(names.agents) && names.agents[a.index].id == a.id {
+		return a.index, true
+	}
+	index, ok := names.byID[a.id]
+	a.index = index
+	return index, ok
+}
