@@ -28,6 +28,9 @@ var table = map[string]row{
 
 	"internal/text": {never: heavy, why: "pure and small: compiled to wasm"},
 	"internal/crdt": {ours: []string{"internal/text"}, never: heavy, why: "pure and small: compiled to wasm"},
+	"internal/crdt/replay": {
+		ours: []string{"internal/crdt", "internal/text"},
+		why:  "measures the core alone; compiled to wasm too, to see that it ends with the same texts"},
 	"internal/docpath": {
 		why: "the one parser for shared paths is read line by line; it stands alone"},
 	"internal/introduction": {

@@ -48,8 +48,9 @@ func purity(s source) []string {
 	})...)
 }
 
+// isPure leaves out the programs that stand beneath a pure package and drive it.
 func isPure(s source) bool {
-	return program(s) && slices.ContainsFunc(pure, func(p string) bool {
+	return program(s) && s.syntax.Name.Name != "main" && slices.ContainsFunc(pure, func(p string) bool {
 		return s.folder() == p || strings.HasPrefix(s.folder(), p+"/")
 	})
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWasm: the same program, compiled for a JavaScript engine and run by Node, ends with the same texts.
+func TestWasm(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("Node is not installed: make test needs it to try the core as WebAssembly")
+	}
+	program := filepath.Join(t.TempDir(), "replay.wasm")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec_node.js")
+	run := exec.Command(node, append([]string{start, program}, recordingPaths()...)...)
+	run.Env = []string{} // Go's support for Node takes only so much of it
+	run.Stderr = os.Stderr
+	out, err := run.Output()
+	if err != nil {
+		t.Errorf("the program ended with %v", err)
+	}
+	checkRecordings(t, linesOf(t, string(out)))
+}
