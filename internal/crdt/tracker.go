@@ -21,7 +21,7 @@ type tracker struct {
 	prepare Frontier // the version that span.state speaks of; its own
 	back    []stretch
 	forth   []stretch // scratch of move
-	targets []target // by lv: what each deletion deleted
+	targets []target  // by lv: what each deletion deleted
 }
 
 // target says that the deletions [lv, lv+n) deleted the items [id, id+n); backward if the last event deleted

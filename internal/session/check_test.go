@@ -407,7 +407,7 @@ func TestChecksThatMeanNothing(t *testing.T) {
 func lyingHost(t *testing.T, say func() wire.Verdict) (w *world, ed *editor, checks *int, run func(time.Duration)) {
 	w = newWorld(t)
 	g, host, _ := visitor(t, w)
-	doc := crdt.New("theirs\n")
+	doc, in := crdt.New("theirs\n"), crdt.Receiver{}
 	ed = g.connect()
 	asked := ed.ask(&protocol.TextDocumentContentParams{URI: "earshot://aaaaaaaaaa/a.txt"})
 	checks = new(int)
@@ -419,9 +419,14 @@ func lyingHost(t *testing.T, say func() wire.Verdict) (w *world, ed *editor, che
 				host.sends(&wire.Opened{Op: f.Op, Doc: 1, Instance: "i", State: &wire.State{Doc: 1}})
 				host.sends(&wire.Chunk{Op: f.Op, Last: true, Data: doc.Snapshot()})
 			case *wire.Resync:
+				in = crdt.Receiver{}
 				host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
 			case *wire.Events:
-				if _, err := doc.Merge(f.Data); err != nil {
+				m, err := in.Read(f.Data)
+				if err == nil {
+					_, err = doc.Receive(m)
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
 				host.sends(&wire.Ack{Doc: 1, Count: g.doc().sent})

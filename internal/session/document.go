@@ -245,42 +245,51 @@ func (e *Engine) bringUpToDate(d *document) {
 
 // shareEvents sends the other daemons what happened here since they were sent anything.
 func (e *Engine) shareEvents(d *document) {
-	head := d.text.Head()
-	if slices.Equal(d.sentHead, head) {
-		return
+	if head := d.text.Head(); !slices.Equal(d.sentHead, head) {
+		since := d.sentHead
+		d.sentHead = slices.Clone(head)
+		e.relay(d, since, nil)
 	}
-	b := d.text.Since(d.sentHead)
-	d.sentHead = slices.Clone(head)
-	e.relay(d, b, nil)
 }
 
-// relay sends events to every link that has the document, but the one they came from.
-func (e *Engine) relay(d *document, b []byte, from *remote) {
-	if len(b) == 0 {
-		return
-	}
+// relay sends what happened since a version to every link that has the document, but the one that it came from.
+func (e *Engine) relay(d *document, since crdt.Frontier, from *remote) {
 	s := d.session
 	if !s.host {
 		if d.synced && from == nil && s.up != nil {
 			d.sent++
-			e.sendEvents(s.up, d, b)
+			e.sendLive(s.up, d, since)
 		}
 		return
 	}
 	for _, r := range s.remotes {
 		if r != from && r.synced(d) {
-			e.sendEvents(r, d, b)
+			e.sendLive(r, d, since)
 		}
 	}
 }
 
-// sendEvents sends one message of events, in pieces if it is long.
-func (e *Engine) sendEvents(r *remote, d *document, b []byte) {
-	for len(b) > wire.MaxPiece {
-		e.frame(r, Live, &wire.Events{Doc: d.num, More: true, Data: b[:wire.MaxPiece]})
-		b = b[wire.MaxPiece:]
+// sendLive sends what happened since a version, in pieces if it is long.
+func (e *Engine) sendLive(r *remote, d *document, since crdt.Frontier) {
+	e.sendEvents(r, wire.Events{Doc: d.num, Data: d.text.Send(&r.about(d.num).out, nil, since)})
+}
+
+// catchUp sends what the other end lacked before it is sent what happens.
+func (e *Engine) catchUp(r *remote, d *document, lacking []byte) {
+	e.sendEvents(r, wire.Events{Doc: d.num, CatchUp: true, Data: lacking})
+}
+
+// sendEvents sends one message, in pieces if it is long.
+func (e *Engine) sendEvents(r *remote, f wire.Events) {
+	for rest := f.Data; ; rest = rest[wire.MaxPiece:] {
+		piece := f
+		piece.More = len(rest) > wire.MaxPiece
+		piece.Data = rest[:min(len(rest), wire.MaxPiece)]
+		e.frame(r, Live, &piece)
+		if !piece.More {
+			return
+		}
 	}
-	e.frame(r, Live, &wire.Events{Doc: d.num, Data: b})
 }
 
 func (d *document) state() wire.State {

@@ -49,9 +49,16 @@ type forger struct {
 	num  uint32
 	last crdt.Frontier
 	mine crdt.Agent
+	out  crdt.Sender
 }
 
-func (f *forger) edit(d *dice) []byte {
+func (f *forger) edit(d *dice) *wire.Events {
+	e := &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, CatchUp: d.n(2) == 0}
+	e.Data = f.events(d, e.CatchUp)
+	return e
+}
+
+func (f *forger) events(d *dice, catchUp bool) []byte {
 	if f.doc == nil {
 		return d.bytes()
 	}
@@ -74,6 +81,9 @@ func (f *forger) edit(d *dice) []byte {
 	}
 	f.last = before
 	b := f.doc.Since(pick(d, before, nil))
+	if !catchUp {
+		b = f.doc.Send(&f.out, nil, pick(d, before, nil))
+	}
 	switch d.n(4) {
 	case 0:
 		b = append(slices.Clone(b), d.bytes()...)
@@ -117,7 +127,7 @@ func guestFrame(d *dice, f *forger) wire.Frame {
 		}
 		return check
 	default:
-		return &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, Data: f.edit(d)}
+		return f.edit(d)
 	}
 }
 
@@ -173,7 +183,7 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	case 12, 13:
 		return &wire.Checked{Doc: pick(d, f.num, d.doc()), Turn: d.doc(), Verdict: pick(d, wire.Differs, wire.Moving, wire.Equal)}
 	default:
-		return &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, Data: f.edit(d)}
+		return f.edit(d)
 	}
 }
 

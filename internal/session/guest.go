@@ -637,9 +637,11 @@ func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 	d.synced, d.sent, d.acked = true, 0, 0
 	d.sentHead = slices.Clone(d.text.Head())
 	d.checkLater(e.now)
+	rd := r.about(d.num)
+	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
 	if len(lacking) > 0 {
 		d.sent++
-		e.sendEvents(r, d, lacking)
+		e.catchUp(r, d, lacking)
 	}
 }
 
@@ -650,17 +652,17 @@ func (e *Engine) takeEvents(r *remote, f *wire.Events) {
 	if d == nil || !d.ready {
 		return
 	}
-	rd := r.docs[f.Doc]
-	if rd == nil {
-		rd = &remoteDoc{}
-		r.docs[f.Doc] = rd
-	}
+	rd := r.about(f.Doc)
 	b, whole := e.piece(r, rd, f)
 	if !whole {
 		return
 	}
 	e.shareEvents(d)
-	patch, err := d.text.Merge(b)
+	got, err := rd.read(f, b)
+	var patch text.Patch
+	if err == nil {
+		patch, err = got.merge(d)
+	}
 	if err != nil {
 		e.misbehaved(r, "sent an edit that does not fit")
 		return

@@ -210,7 +210,7 @@ func TestOwnership(t *testing.T) {
 		if _, _, err := doc.Edit(a, before, text.Patch{{Pos: 0, Ins: "evil"}}); err != nil {
 			t.Fatal(err)
 		}
-		s.sends(&wire.Events{Doc: num, Data: doc.Since(before)})
+		s.sends(&wire.Events{Doc: num, CatchUp: true, Data: doc.Since(before)})
 		if resets := got[*wire.Reset](s); len(resets) != 1 || !strings.Contains(resets[0].Reason, "name") {
 			t.Errorf("%s name: got %+v, want a Reset", name, resets)
 		}
@@ -229,7 +229,7 @@ func TestClaimedAgents(t *testing.T) {
 	if _, _, err := other.Edit(1, other.Head(), text.Patch{{Pos: 20, Del: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	s.sends(&wire.Events{Doc: num, Data: other.Since(nil)})
+	s.sends(&wire.Events{Doc: num, CatchUp: true, Data: other.Since(nil)})
 	if n := len(host.doc().owners); n != 0 {
 		t.Errorf("%d agents are owned, want none", n)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"
+	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
 )
@@ -287,19 +288,16 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 		e.misbehaved(r, "sent a summary that can't be read")
 		return
 	}
-	rd := r.docs[d.num]
-	if rd == nil {
-		if len(r.docs) >= MaxOpen {
-			e.misbehaved(r, "opened too many documents")
-			return
-		}
-		rd = &remoteDoc{}
-		r.docs[d.num] = rd
+	if !r.has(d) && len(r.docs) >= MaxOpen {
+		e.misbehaved(r, "opened too many documents")
+		return
 	}
+	rd := r.about(d.num)
 	r.pending -= len(rd.partial)
 	rd.synced, rd.taken, rd.partial = true, 0, nil
+	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
 	if len(lacking) > 0 {
-		e.sendEvents(r, d, lacking)
+		e.catchUp(r, d, lacking)
 	}
 	e.frame(r, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
 	st := d.state()
@@ -318,30 +316,68 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 		return
 	}
 	m := r.session.member(r.member)
-	if why := e.mayNot(d, m, b); why != "" {
+	got, err := rd.read(f, b)
+	if err != nil {
+		e.reset(r, d, "an edit could not be read")
+		return
+	}
+	if why := e.mayNot(d, m, got); why != "" {
 		e.reset(r, d, why)
 		return
 	}
-	patch, err := d.text.Merge(b)
-	if err == nil {
-		agents, _ := crdt.Agents(b)
-		for _, a := range agents {
-			d.owners[a] = m.ID
-		}
-	}
+	e.shareEvents(d)
+	before := d.text.Head()
+	patch, err := got.merge(d)
 	if err != nil {
 		e.emit(Warn{What: "a guest's edit was refused: " + err.Error()})
 		e.reset(r, d, "an edit could not be taken")
 		return
+	}
+	for _, a := range got.authors {
+		d.owners[a] = m.ID
 	}
 	rd.taken++
 	e.frame(r, Live, &wire.Ack{Doc: d.num, Count: rd.taken})
 	d.moved(patch)
 	d.dirty = true
 	d.sentHead = slices.Clone(d.text.Head())
-	e.relay(d, b, r)
+	e.relay(d, before, r)
 	e.happened(d, m.ID)
 	e.touch(d)
+}
+
+// arrived is one message of events.
+type arrived struct {
+	authors []crdt.Agent
+	size    int
+	live    *crdt.Message // nil: catchUp
+	catchUp []byte
+}
+
+// read reads the message whose last frame is f.
+func (rd *remoteDoc) read(f *wire.Events, b []byte) (*arrived, error) {
+	if f.CatchUp {
+		authors, err := crdt.Agents(b)
+		return &arrived{authors: authors, size: len(b), catchUp: b}, err
+	}
+	m, err := rd.in.Read(b)
+	if err != nil {
+		return nil, err
+	}
+	got := &arrived{size: len(b), live: m}
+	for a := range m.Authors {
+		if n := len(got.authors); n == 0 || got.authors[n-1] != a {
+			got.authors = append(got.authors, a)
+		}
+	}
+	return got, nil
+}
+
+func (got *arrived) merge(d *document) (text.Patch, error) {
+	if got.live != nil {
+		return d.text.Receive(got.live)
+	}
+	return d.text.Merge(got.catchUp)
 }
 
 // piece adds a frame to what came of its message, and gives that once it is whole. The pieces of a message follow one
@@ -371,18 +407,14 @@ func (r *remote) forget(num uint32) {
 }
 
 // mayNot says why a member's events can't be taken, or "".
-func (e *Engine) mayNot(d *document, m *protocol.Member, b []byte) string {
+func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 	if m == nil || m.Role != protocol.RoleEditor {
 		return "you are a viewer"
 	}
 	if d.readonly {
 		return "the file is read-only"
 	}
-	agents, err := crdt.Agents(b)
-	if err != nil {
-		return "an edit could not be read"
-	}
-	for _, a := range agents {
+	for _, a := range got.authors {
 		if owner, ok := d.owners[a]; ok && owner != m.ID {
 			return "an edit was made in another's name"
 		}
@@ -390,7 +422,7 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, b []byte) string {
 			return "an edit was made in another's name"
 		}
 	}
-	if len(b) > 0 && d.text.Text().Size()+len(b) > crdt.MaxText+maxSlack {
+	if d.text.Text().Size()+got.size > crdt.MaxText+maxSlack {
 		return "the text would grow over 32 MiB"
 	}
 	return ""

@@ -269,7 +269,7 @@ func TestManyHeads(t *testing.T) {
 		if _, _, err := doc.Edit(crdt.Agent(i+1), nil, text.Patch{{Pos: 0, Ins: "x"}}); err != nil {
 			t.Fatal(err)
 		}
-		s.sends(&wire.Events{Doc: num, Data: doc.Since(before)})
+		s.sends(&wire.Events{Doc: num, CatchUp: true, Data: doc.Since(before)})
 	}
 	ed.looks(0, 0)
 	other.looks(0, 0)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"earshot/internal/crdt"
 	"earshot/internal/docpath"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -64,12 +65,14 @@ type remote struct {
 	rebuildAt    time.Time // host: sooner no text is made anew because the guest says that its own is another
 }
 
-// remoteDoc is what a host knows of a guest's copy of a document.
+// remoteDoc is what is known of the copy of a document at the other end of a link.
 type remoteDoc struct {
-	synced  bool
-	taken   uint64 // whole Events messages since the last Resync
+	synced  bool   // host
+	taken   uint64 // host: whole Events messages since the last Resync
 	partial []byte
-	check   remoteCheck
+	in      crdt.Receiver
+	out     crdt.Sender
+	check   remoteCheck // host
 }
 
 // knock is a guest that proved the code and waits for the host's people.
@@ -88,6 +91,16 @@ type knock struct {
 type question struct {
 	call uint64
 	conn protocol.ConnID
+}
+
+// about is what is known of the other end's copy of a document, from now on if there was nothing.
+func (r *remote) about(num uint32) *remoteDoc {
+	rd := r.docs[num]
+	if rd == nil {
+		rd = &remoteDoc{}
+		r.docs[num] = rd
+	}
+	return rd
 }
 
 func (r *remote) has(d *document) bool { return r.docs[d.num] != nil }

@@ -220,12 +220,13 @@ type Presence struct {
 	Visible    *[2]int  `json:"visible,omitempty"`
 }
 
-// Events carries events of the document's graph, encoded by crdt. More says that the message goes on in the next
-// Events frame of the document.
+// Events carries events of the document's graph, encoded by crdt: as they happen, in the live encoding, whose two ends
+// begin with the Resync from the host; or, with CatchUp, what the other side lacked before, by itself. More says that the
+// message goes on in the next Events frame of the document.
 type Events struct {
-	Doc  uint32
-	More bool
-	Data []byte
+	Doc           uint32
+	More, CatchUp bool
+	Data          []byte
 }
 
 // Ack tells a guest how many of its whole Events messages for the document the host has taken since the last Resync.
@@ -294,9 +295,9 @@ func (*Checked) kind() frameKind  { return kindChecked }
 func Encode(f Frame) []byte {
 	switch f := f.(type) {
 	case *Events:
-		return encodePiece(kindEvents, f.Doc, f.More, f.Data)
+		return encodePiece(kindEvents, uint64(f.Doc)<<2|flagBit(f.CatchUp)<<1|flagBit(f.More), f.Data)
 	case *Chunk:
-		return encodePiece(kindChunk, f.Op, f.Last, f.Data)
+		return encodePiece(kindChunk, uint64(f.Op)<<1|flagBit(f.Last), f.Data)
 	case *Ack:
 		b := binary.AppendUvarint([]byte{byte(kindAck)}, uint64(f.Doc))
 		return binary.AppendUvarint(b, f.Count)
@@ -313,9 +314,9 @@ func Encode(f Frame) []byte {
 	return append([]byte{byte(f.kind())}, body...)
 }
 
-func encodePiece(k frameKind, number uint32, flag bool, data []byte) []byte {
+func encodePiece(k frameKind, number uint64, data []byte) []byte {
 	b := make([]byte, 0, 8+len(data))
-	b = binary.AppendUvarint(append(b, byte(k)), uint64(number)<<1|flagBit(flag))
+	b = binary.AppendUvarint(append(b, byte(k)), number)
 	return append(b, data...)
 }
 
@@ -397,13 +398,18 @@ func emptyFrame(k frameKind) Frame {
 
 func decodePiece(k frameKind, body []byte) (Frame, error) {
 	v, n := binary.Uvarint(body)
-	if n <= 0 || v>>1 > 1<<32-1 || len(body)-n > MaxPiece {
+	flags := 2
+	if k == kindChunk {
+		flags = 1
+	}
+	if n <= 0 || v>>flags > 1<<32-1 || len(body)-n > MaxPiece {
 		return nil, fmt.Errorf("piece: %w", errFrame)
 	}
+	number := uint32(v >> flags)
 	if k == kindChunk {
-		return &Chunk{Op: uint32(v >> 1), Last: v&1 == 1, Data: body[n:]}, nil
+		return &Chunk{Op: number, Last: v&1 == 1, Data: body[n:]}, nil
 	}
-	return &Events{Doc: uint32(v >> 1), More: v&1 == 1, Data: body[n:]}, nil
+	return &Events{Doc: number, More: v&1 == 1, CatchUp: v&2 == 2, Data: body[n:]}, nil
 }
 
 func decodeAck(body []byte) (Frame, error) {

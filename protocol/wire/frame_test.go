@@ -23,7 +23,7 @@ func samples() []Frame {
 		&Close{Doc: 3}, &Save{Op: 4, Doc: 3}, &Saved{Op: 4}, &Create{Op: 5, Path: "a/new.go", Folder: true},
 		&State{Doc: 3, Dirty: true}, &Reset{Doc: 3, Reason: "viewer"}, &Resync{Doc: 3, Summary: []byte{1, 2}},
 		&Presence{Member: "m", Client: "c", Seq: 9, Doc: 3, Version: []Head{{Agent: 1<<64 - 1, Seq: 4}}, Selections: [][2]int{{1, 2}}, Visible: &visible},
-		&Events{Doc: 1<<32 - 1, More: true, Data: []byte("abc")}, &Events{Doc: 1, Data: []byte{}},
+		&Events{Doc: 1<<32 - 1, More: true, Data: []byte("abc")}, &Events{Doc: 1, CatchUp: true, Data: []byte{}},
 		&Ack{Doc: 1, Count: 1 << 40}, &Chunk{Op: 2, Last: true, Data: []byte("x")},
 		&Check{Doc: 1<<32 - 1, Turn: 300, Version: sha256.Sum256([]byte("v")), Text: sha256.Sum256([]byte("t"))},
 		&Checked{Doc: 3, Turn: 1<<32 - 1, Verdict: Differs}, &Checked{Doc: 3, Verdict: Moving},
