@@ -21,6 +21,7 @@ func TestKeystrokeIsSmall(t *testing.T) {
 		g.adds("y")
 	}
 	turn()
+	turn() // now each has been named to the other
 	for _, n := range both {
 		effects[SendFrame](n)
 	}
