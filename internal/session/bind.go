@@ -28,7 +28,11 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 			e.lose(o) // its editor is back before its old connection was seen to break
 		}
 	}
+	begins := m.undo
 	e.bind(m, opened, p.stamp)
+	if m.undo == begins {
+		m.undo.clear() // what the buffer held when it was opened was not done here
+	}
 	d.shown = true
 	if c.had == nil {
 		c.had = map[string]bool{}
@@ -113,7 +117,7 @@ func (d *document) heirOf(a crdt.Agent) (crdt.Agent, bool) {
 // name gives a buffer an agent of its own, which goes on for the one that it had.
 func (e *Engine) name(m *mirror) {
 	was, is := m.agent, e.agent()
-	m.agent = is
+	m.agent, m.undo = is, &undoStack{}
 	m.doc.heirs[is] = is
 	if was != 0 {
 		m.doc.heirs[was] = is
@@ -143,10 +147,14 @@ func (d *document) writes(a crdt.Agent) bool {
 	return slices.ContainsFunc(d.mirrors, func(m *mirror) bool { return m.agent == a })
 }
 
-// forget drops what was kept for a buffer that is back.
+// forget drops what was kept for a buffer that is back, but what its person did, which can still be taken back.
 func (d *document) forget(m *mirror) {
 	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool {
-		return l.replica == m.client.replica && l.key == m.key && l.replica != ""
+		back := l.replica == m.client.replica && l.key == m.key && l.replica != ""
+		if back && l.undo != nil {
+			m.undo = l.undo
+		}
+		return back
 	})
 }
 
@@ -297,14 +305,14 @@ func (e *Engine) lose(m *mirror) {
 	e.unlink(m)
 	if flown != nil && flown.after != nil && m.flightUnsettled(flown) {
 		// It may hold this too. The name keeps it from being taken for where the buffer was.
-		d.keepLost(&lostMirror{"flight of " + m.client.replica, m.key, slices.Clone(flown.target), flown.skew, flown.after, e.now})
+		d.keepLost(&lostMirror{"flight of " + m.client.replica, m.key, slices.Clone(flown.target), flown.skew, flown.after, e.now, nil})
 	}
 	d.keep(m, e.now)
 }
 
 // keep remembers a buffer whose editor may come back.
 func (d *document) keep(m *mirror, now time.Time) {
-	d.keepLost(&lostMirror{m.client.replica, m.key, slices.Clone(m.at), m.skew, m.buffer, now})
+	d.keepLost(&lostMirror{m.client.replica, m.key, slices.Clone(m.at), m.skew, m.buffer, now, m.undo})
 }
 
 func (d *document) keepLost(l *lostMirror) {

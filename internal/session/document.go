@@ -78,6 +78,7 @@ type lostMirror struct {
 	skew         text.Patch
 	buffer       *text.Rope
 	since        time.Time
+	undo         *undoStack // nil if its person did nothing under this name
 }
 
 // MaxPins of a document. Each costs a clone of the rope (its edited leaves alone) and holds back history: enough for a

@@ -50,6 +50,7 @@ type mirror struct {
 	closing    *closing   // the editor closed the document with an edit under way
 	before     *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
 	told       *protocol.DocumentChanged
+	undo       *undoStack
 }
 
 // flight is an edit that the editor was asked to make.
@@ -95,6 +96,8 @@ func (e *Engine) didChange(m *mirror, p *protocol.DidChangeTextDocumentParams) {
 // typed takes changes that the person made. One that can't be taken leaves the buffer unknown: it is told, and the
 // next edit restores it.
 func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEvent) {
+	m.undo.report = reportNew
+	defer func() { m.undo.report = noReport }()
 	for i := range changes {
 		p, err := m.patchOf(m.buffer, &changes[i])
 		if err != nil {
@@ -161,6 +164,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 	if len(mine) == 0 {
 		return
 	}
+	first := m.doc.text.Events()
 	after, head, err := m.doc.text.Edit(m.agent, m.at, mine)
 	if err != nil {
 		m.skew = text.Compose(mine, m.skew)
@@ -169,6 +173,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 		return
 	}
 	m.at = after
+	m.undo.did(m.agent, p, crdt.LV(first), crdt.LV(m.doc.text.Events()), e.now)
 	m.doc.moved(head)
 	m.doc.dirty = true
 	e.happened(m.doc, m.doc.session.me)
@@ -238,7 +243,7 @@ func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWork
 // report is what an editor says about its buffer while it is not known whether it applied an edit.
 type report struct {
 	change *protocol.DidChangeTextDocumentParams
-	saved  func() // didSave came behind it
+	saved  func() // didSave, undo or redo came behind it
 }
 
 // hold keeps a report until the answer.
@@ -249,7 +254,7 @@ func (m *mirror) hold(p *protocol.DidChangeTextDocumentParams) {
 // holdSave keeps that the buffer, as it is after all that was reported, is on the disk.
 func (m *mirror) holdSave(saved func()) {
 	if n := len(m.held); n > 0 {
-		m.held[n-1].saved = saved
+		m.held[n-1].then(saved)
 		return
 	}
 	m.savedFirst = saved
@@ -303,6 +308,7 @@ func (e *Engine) landed(m *mirror, f *flight, version *int) {
 func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentContentChangeEvent) {
 	actual, same, err := m.replay(f, changes)
 	m.at, m.skew, m.buffer = f.target, f.skew, f.after.Clone()
+	m.undo.moved(f.patch)
 	if err != nil {
 		m.astray = true
 		return
@@ -430,6 +436,7 @@ func (e *Engine) misplaced(m *mirror, c *protocol.TextDocumentContentChangeEvent
 		return
 	}
 	m.doc.moved(head)
+	m.undo.clear() // its event is not the person's
 }
 
 // pause leaves an editor that refused an edit, without having changed, alone for a while.

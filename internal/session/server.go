@@ -185,12 +185,12 @@ func (sv *server) DidSave(from protocol.ConnID, p *protocol.DidSaveTextDocumentP
 	e.save(m.doc, failed)
 }
 
-func (sv *server) Undo(r protocol.Request[protocol.UndoResult], _ *protocol.UndoParams) {
-	notYet(sv, r, "Undo of one's own edits by the daemon")
+func (sv *server) Undo(r protocol.Request[protocol.UndoResult], p *protocol.UndoParams) {
+	sv.engine().undoFor(r, p.TextDocument.URI, undoing)
 }
 
-func (sv *server) Redo(r protocol.Request[protocol.UndoResult], _ *protocol.RedoParams) {
-	notYet(sv, r, "Redo of one's own edits by the daemon")
+func (sv *server) Redo(r protocol.Request[protocol.UndoResult], p *protocol.RedoParams) {
+	sv.engine().undoFor(r, p.TextDocument.URI, redoing)
 }
 
 func (sv *server) Verify(r protocol.Request[protocol.VerifyResult], p *protocol.VerifyParams) {

@@ -1,0 +1,258 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"earshot/internal/crdt"
+	"earshot/internal/docpath"
+	"earshot/internal/text"
+	"earshot/protocol"
+)
+
+const (
+	// UndoPause: who goes on after a longer pause has begun something new, which is taken back apart. People pause for 0.1 to
+	// 0.3 s between keys and for 1 s and more between thoughts.
+	UndoPause = 700 * time.Millisecond
+	// MaxUndo groups of a buffer can be taken back, the newest ones: an hour of writing at one every four seconds.
+	MaxUndo = 1000
+	// MaxUndoEvents bounds how much of a document's history an undo stack holds back: what happened longer ago, by whomever,
+	// can't be taken back any more. 2^22 are 58 hours of four people who type 5 characters a second, or four pastes of 1 MiB.
+	MaxUndoEvents = 1 << 22
+	// maxKeystroke is the most, in code points, that may be one of many edits that make a group: a line end and its indent, or
+	// a word that an editor completes. What is longer is a group of its own.
+	maxKeystroke = 32
+)
+
+// undoStack is what the person at one buffer did, in groups that can be taken back one after the other, and brought back.
+// It holds no text: a group is where it begins among the document's events, and a state is the text as if none of the
+// person's events from some number on had been.
+//
+//	events   ──ab──────cd──────ef──
+//	bounds     b₀      b₁      b₂   b₃
+//	state      0       1       2    3     the state k is the text without the person's events from bounds[k] on
+//
+// To undo is to go from state k to k-1, to redo from k to k+1. What undo and redo do are the person's events as well, newer
+// than all bounds, so that they drop out of every state. Who types in a state makes it the last one; the bound moves behind
+// what was done to get there, which stays.
+type undoStack struct {
+	agents []crdt.Agent // under whose names the person made events
+	undo   *crdt.Undo   // nil until something was taken back
+	bounds []crdt.LV    // none or at least two
+	state  int
+
+	// The last group, while it may go on.
+	kind   editKind
+	lo, hi int // where in the buffer an edit goes on with it
+	at     time.Time
+	report reportState
+}
+
+// editKind is what a group's edits have in common.
+type editKind uint8
+
+const (
+	alone    editKind = iota // nothing goes on with it
+	typing                   // one piece of text after the other
+	deleting                 // in either direction
+)
+
+// reportState tells whether what comes belongs to one report of the editor, all of which is one group.
+type reportState uint8
+
+const (
+	noReport   reportState = iota
+	reportNew              // the first of it has not come
+	reportMore             // it has begun a group, or gone on with one
+)
+
+func kindOf(p text.Patch) editKind {
+	if len(p) != 1 || p[0].Del > maxKeystroke || len(p[0].Ins) > maxKeystroke*4 {
+		return alone
+	}
+	switch e := p[0]; {
+	case e.Del == 0 && runes(e.Ins) <= maxKeystroke:
+		return typing
+	case e.Ins == "":
+		return deleting
+	}
+	return alone
+}
+
+// did notes that a change of the buffer became the agent's events from first up to, not including, end.
+func (u *undoStack) did(a crdt.Agent, p text.Patch, first, end crdt.LV, now time.Time) {
+	if !slices.Contains(u.agents, a) {
+		u.agents = append(u.agents, a)
+	}
+	if u.goesOn(p, now) {
+		u.bounds[u.state] = end
+	} else {
+		u.bounds = append(u.bounds[:u.state], first, end)
+		u.state++
+	}
+	u.kind, u.at = kindOf(p), now
+	if u.report != noReport {
+		u.report = reportMore
+	}
+	if n := len(p); n > 0 {
+		u.lo = p.MapPos(p[n-1].Pos+p[n-1].Del, text.After)
+		u.hi = u.lo
+	}
+	u.forget(end)
+}
+
+// goesOn tells whether a change is one with the last group.
+func (u *undoStack) goesOn(p text.Patch, now time.Time) bool {
+	if u.report == reportMore {
+		return true
+	}
+	if k := kindOf(p); k == alone || k != u.kind || now.Sub(u.at) > UndoPause {
+		return false
+	}
+	e := p[0]
+	return u.here(e.Pos) || e.Del > 0 && u.here(e.Pos+e.Del)
+}
+
+func (u *undoStack) here(pos int) bool { return u.lo <= pos && pos <= u.hi }
+
+// moved notes that the buffer was changed by what others did.
+func (u *undoStack) moved(p text.Patch) {
+	u.lo, u.hi = p.MapPos(u.lo, text.Before), p.MapPos(u.hi, text.After)
+}
+
+// clear forgets everything that could be taken back.
+func (u *undoStack) clear() {
+	*u = undoStack{agents: u.agents, report: u.report}
+	if u.report == reportMore {
+		u.report = reportNew
+	}
+}
+
+// forget drops what is too old or too much, where a document has so many events.
+func (u *undoStack) forget(events crdt.LV) {
+	for len(u.bounds) > 0 && (len(u.bounds) > MaxUndo+1 || events-u.bounds[0] > MaxUndoEvents) {
+		if u.state == 0 || len(u.bounds) == 2 {
+			u.clear()
+			return
+		}
+		u.bounds = slices.Delete(u.bounds, 0, 1)
+		u.state--
+	}
+	if u.undo != nil && len(u.bounds) > 0 {
+		u.undo.Forget(u.bounds[0])
+	}
+}
+
+// undoNeeds is the first event of the document that an undo may yet ask about: from there on history must be kept, and what
+// was deleted since. It is the number of events if nothing can be taken back, and never more than MaxUndoEvents before.
+func (d *document) undoNeeds() crdt.LV {
+	events := crdt.LV(d.text.Events())
+	least := events
+	look := func(u *undoStack) {
+		if u == nil {
+			return
+		}
+		if u.forget(events); len(u.bounds) > 0 {
+			least = min(least, u.bounds[0])
+		}
+	}
+	for _, m := range d.mirrors {
+		look(m.undo)
+	}
+	for _, l := range d.lost {
+		look(l.undo)
+	}
+	return least
+}
+
+// undoWay is the direction in which the states are gone through.
+type undoWay int
+
+const (
+	undoing undoWay = -1
+	redoing undoWay = +1
+)
+
+// takeBack takes the buffer's person one group back or forth. Groups of which nothing is left, for others have deleted it,
+// are passed over. The document changes at once; the buffer is told like any other.
+func (e *Engine) takeBack(m *mirror, way undoWay) (applied bool, refusal *protocol.Error) {
+	d, u := m.doc, m.undo
+	if err := d.mayUndo(); err != nil {
+		return false, err
+	}
+	if m.astray || d.void {
+		return false, nil // nobody knows what its person sees
+	}
+	u.forget(crdt.LV(d.text.Events()))
+	for k := u.state + int(way); k >= 0 && k < len(u.bounds); k += int(way) {
+		head, err := d.text.TakeBack(e.undoOf(u), u.bounds[k])
+		if err != nil {
+			return false, protocol.Errorf(protocol.TooLarge, "The text or its history would grow too large, so nothing was changed; delete something first.")
+		}
+		u.state, u.kind = k, alone
+		if len(head) > 0 {
+			d.moved(head)
+			d.dirty = true
+			e.happened(d, d.session.me)
+			e.touch(d)
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// undoOf is what the graph knows of the person's events. Those that undo makes have an agent of their own: they build on the
+// head, and the buffer's next event may not.
+func (e *Engine) undoOf(u *undoStack) *crdt.Undo {
+	if u.undo == nil {
+		u.undo = crdt.NewUndo(e.agent())
+	}
+	for _, a := range u.agents {
+		u.undo.Own(a)
+	}
+	return u.undo
+}
+
+// mayUndo says why this daemon's people may not change the text.
+func (d *document) mayUndo() *protocol.Error {
+	switch s := d.session; {
+	case s.state == protocol.SessionEnded && !s.host:
+		return protocol.Errorf(protocol.Ended, "The session has ended, so nothing can be undone or redone; save a copy of the text if you need it.")
+	case s.role == protocol.RoleViewer:
+		return protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session, so nothing can be undone or redone; ask the host to make you an editor.")
+	case d.readonly:
+		return protocol.Errorf(protocol.ReadOnly, "This file is read-only at the host, so nothing can be undone or redone; ask the host to make it writable.")
+	}
+	return nil
+}
+
+// undoFor answers a request. What was typed before it may still wait for an answer of the editor, and goes first.
+func (e *Engine) undoFor(r protocol.Request[protocol.UndoResult], uri string, way undoWay) {
+	m := e.client(r.Conn).mirror(docpath.CanonicalURI(uri, e.cfg.GOOS))
+	if m == nil || m.closing != nil {
+		refuse(e, r, protocol.Errorf(protocol.NoSuchDocument, "%s is not open here as a shared document, so nothing can be undone; see `earshot status` for what is shared.", docpath.Quote(uri)))
+		return
+	}
+	answer := func() {
+		applied, err := e.takeBack(m, way)
+		if err != nil {
+			refuse(e, r, err)
+			return
+		}
+		reply(e, r, protocol.UndoResult{Applied: applied})
+	}
+	if n := len(m.held); n > 0 {
+		m.held[n-1].then(answer)
+		return
+	}
+	answer()
+}
+
+// then has something done behind what the report says, and behind what was to be done there already.
+func (r *report) then(do func()) {
+	if was := r.saved; was != nil {
+		r.saved = func() { was(); do() }
+		return
+	}
+	r.saved = do
+}
