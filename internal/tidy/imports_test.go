@@ -28,6 +28,9 @@ var table = map[string]row{
 
 	"internal/text": {never: heavy, why: "pure and small: compiled to wasm"},
 	"internal/crdt": {ours: []string{"internal/text"}, never: heavy, why: "pure and small: compiled to wasm"},
+	"internal/crdt/page": {
+		ours: []string{"internal/crdt", "internal/text"}, never: heavy,
+		why: "a page fetches all of it, so it is the core and little else"},
 	"internal/crdt/replay": {
 		ours: []string{"internal/crdt", "internal/text"},
 		why:  "measures the core alone; compiled to wasm too, to see that it ends with the same texts"},

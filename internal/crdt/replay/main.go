@@ -25,7 +25,7 @@
 //	ok              every route below ended with the file's own endContent
 //	localMs         each patch through Doc.Edit by its author on the version it was made on, the rope included
 //	replayMs        Merge of one encoding of everything into an empty Doc
-//	liveP50Us, liveP99Us   Merge of one message for each transaction, decoded from bytes, in the file's order
+//	liveP50Us, liveP99Us   Read and Receive of the bytes that go over a link for one transaction, in the file's order
 //	encodedBytes    length of that one encoding
 //	loadMs          Load of a Snapshot
 //	heapBytes       what one Doc with the whole session holds, as localMs leaves it: live heap after less before

@@ -92,9 +92,13 @@ func textOf(d *crdt.Doc, err error) (*text.Rope, error) {
 func live(took *[]time.Duration) route {
 	return func(s *script) (*text.Rope, error) {
 		d := crdt.New(s.start)
-		for _, m := range s.messages {
+		var in crdt.Receiver
+		for _, b := range s.messages {
 			begin := time.Now()
-			_, err := d.Merge(m)
+			m, err := in.Read(b)
+			if err == nil {
+				_, err = d.Receive(m)
+			}
 			*took = append(*took, time.Since(begin))
 			if err != nil {
 				return nil, err

@@ -17,7 +17,7 @@ type script struct {
 	steps      []step
 	edits      []text.Edit // one for each step
 	effects    []text.Edit // what the edits did to the text at the head, one after the other
-	messages   [][]byte    // one for each transaction that did anything
+	messages   [][]byte    // one for each transaction that did anything, as they go over a link
 	encoding   []byte      // everything at once
 	snapshot   []byte
 	events     int
@@ -76,6 +76,7 @@ type player struct {
 	inserted string // not yet cut off
 	writers  map[uint32]writer
 	last     crdt.Frontier // what the last step left
+	sender   crdt.Sender
 }
 
 // writer is the crdt.Agent that an author is for now, with the number that the author's next event has, in the file and
@@ -114,7 +115,7 @@ func (p *player) play(t *txn) error {
 	}
 	w.next, w.last = t.seq+uint32(t.events), at
 	p.writers[t.author] = w
-	p.out.messages = append(p.out.messages, p.doc.Since(before))
+	p.out.messages = append(p.out.messages, p.doc.Send(&p.sender, nil, before))
 	return nil
 }
 
