@@ -215,8 +215,8 @@ func (e *Engine) tellDiffers(s *session, sentence string) {
 	}
 }
 
-// rebuild makes a document's text anew of its events. Buffers that may hold something else get an edit; what was typed into
-// them is events, and stays.
+// rebuild makes a document's text anew of its events. Buffers that were given damaged text get an ordinary edit; what was
+// typed into them is events, and stays.
 func (e *Engine) rebuild(d *document) {
 	changed, err := d.text.Rebuild()
 	d.check.summed = false
@@ -238,24 +238,11 @@ func (e *Engine) rebuild(d *document) {
 		}
 	}
 	for _, m := range d.mirrors {
-		m.doubted()
+		if was := d.text.TextAt(m.at); m.flight != nil || len(m.skew) > 0 || !was.Equal(m.buffer) {
+			e.rebase(m, d.text)
+		}
 	}
 	e.touch(d)
-}
-
-// doubted: the buffer may hold what was damaged in the document's text, or the mirror may only believe so, for it takes its
-// texts from there. What editors are sent comes of events, not of the text, so most likely the buffer is sound; the next
-// edit makes sure.
-func (m *mirror) doubted() {
-	f, was := m.flight, m.doc.text.TextAt(m.at)
-	if f == nil && len(m.skew) == 0 && m.buffer.Equal(was) {
-		return
-	}
-	m.buffer, m.skew = m.client.shown(was)
-	m.doubt = true
-	if f != nil && !f.probe {
-		f.after, f.skew = m.client.shown(m.doc.text.TextAt(f.target))
-	}
 }
 
 // fetchAgain asks the host for its copy. Until it is here people go on in the one that differs.

@@ -40,7 +40,6 @@ type mirror struct {
 	savedFirst func()   // didSave came before any of held
 	saves      int      // didSave of this buffer, counted
 	probed     bool     // stock: its version is known to be above 0, or can't be got there
-	doubt      bool     // the buffer may not be what is believed: the next edit replaces everything
 	astray     bool     // its buffer is not known any more: the next edit replaces everything
 	retry      time.Time
 	backoff    time.Duration
@@ -454,9 +453,6 @@ func (e *Engine) advance(m *mirror) {
 	if d.void {
 		return
 	}
-	if m.doubt {
-		m.doubt, m.astray = false, true
-	}
 	head := d.text.Head()
 	if m.settled(head) {
 		m.retry = time.Time{}
@@ -476,7 +472,6 @@ func (e *Engine) advance(m *mirror) {
 	if len(patch) == 0 && !m.astray {
 		m.at, m.skew = target, skew
 		if slices.Equal(target, head) {
-			m.buffer, m.skew = m.client.shown(d.text.Text().Clone())
 			return
 		}
 		e.advance(m)
@@ -529,8 +524,10 @@ func (e *Engine) send(m *mirror, target crdt.Frontier, patch, skew text.Patch) {
 	if !m.client.exact && len(patch) > 1 {
 		patch = m.cover(patch)
 	}
-	after, _ := m.client.shown(m.doc.text.Text().Clone())
-	if !slices.Equal(target, m.doc.text.Head()) {
+	var after *text.Rope
+	if m.astray {
+		after, _ = m.client.shown(m.doc.text.Text().Clone())
+	} else { // not the document's text: were that damaged, the mirror would believe what no editor holds
 		after = m.buffer.Clone()
 		after.Apply(patch)
 	}

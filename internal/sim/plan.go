@@ -50,6 +50,7 @@ const (
 	Break  Deed = "break" // the link of the seat's daemon is lost
 	Save   Deed = "save"
 	Disk   Deed = "disk"   // someone else writes the host's file
+	Damage Deed = "damage" // a character of the daemon's own copy becomes another
 	Reopen Deed = "reopen" // closes and opens the document, as a plugin does whose buffer was found to differ
 )
 
@@ -58,9 +59,10 @@ const firstMarker = 0x20000
 
 // Result of a plan.
 type Result struct {
-	Steps int
-	Err   error
-	Log   []string
+	Steps  int
+	Healed int // differences between copies that daemons have counted
+	Err    error
+	Log    []string
 }
 
 // Run lives through a plan and checks what must hold when everything has come to rest.
@@ -77,7 +79,7 @@ func Run(p Plan) Result {
 		r.act(a)
 	}
 	r.rest()
-	return Result{Steps: w.Steps, Err: w.err, Log: w.log}
+	return Result{Steps: w.Steps, Healed: r.healed, Err: w.err, Log: w.log}
 }
 
 type run struct {
@@ -89,7 +91,9 @@ type run struct {
 	deleted map[rune]bool
 	// loose: an editor was lost and its person deleted text that the daemon did not hear of. A stock one deletes nothing by a
 	// guess, so that text comes back, and where characters are alike it cannot be told which one is new.
-	loose bool
+	loose   bool
+	damaged bool // some copy was
+	healed  int
 }
 
 // underWay is how long a report may be on its way from an editor.
@@ -199,6 +203,11 @@ func (r *run) act(a Action) {
 				w.breakLink(l)
 			}
 		}
+	case Damage: // what an editor was given of it is taken back as its own change, so an old character may become a new one
+		if s.n.damage(a.At) {
+			w.note("the copy of %s is damaged", s.n.name)
+			r.damaged, r.loose, w.warned = true, true, true
+		}
 	case Reopen: // twice, with a key between, so that one stamp is handed back twice
 		r.reopen(s)
 		if s.kind == fakeeditor.Exact && s.ed != nil {
@@ -252,6 +261,12 @@ func (w *World) sortedLinks() []*link {
 // rest waits until nothing moves and checks what must hold then.
 func (r *run) rest() {
 	w := r.w
+	if r.damaged { // a copy is looked at once something has happened to it
+		w.run(w.now.Add(20 * time.Second))
+		if s := r.seats[0]; s.ed != nil {
+			r.typeAt(s, 0, r.next(1))
+		}
+	}
 	w.run(w.now.Add(40 * time.Second))
 	if w.err != nil {
 		return
@@ -262,7 +277,13 @@ func (r *run) rest() {
 			return
 		}
 	}
-	want := r.text()
+	want := r.text(w.nodes[0])
+	for _, n := range w.nodes[1:] {
+		if got := r.text(n); got != want {
+			w.failf("copies differ at rest:\n shared %q\n %s %q", want, n.name, got)
+		}
+	}
+	r.countHealed()
 	for _, s := range r.seats {
 		if !s.ed.Holds(want) {
 			w.failf("buffers differ at rest:\n shared %q\n %s/%v %q", want, s.n.name, s.kind, s.ed.Text())
@@ -288,11 +309,26 @@ func (r *run) rest() {
 	}
 }
 
-// text is what the host's daemon says the document holds.
-func (r *run) text() string {
+// countHealed asks every daemon how often copies differed, which never happens by itself.
+func (r *run) countHealed() {
+	for _, n := range r.w.nodes {
+		n.seats[0].request(&protocol.StatusParams{}, func(res any, _ *protocol.Error) { r.healed += res.(protocol.StatusResult).Healed })
+	}
+	r.w.run(r.w.now.Add(time.Second))
+	if r.healed > 0 && !r.damaged {
+		r.w.failf("%d differences between copies were counted, and nothing was damaged", r.healed)
+	}
+}
+
+// text is what a daemon says the document holds.
+func (r *run) text(n *node) string {
 	var got string
-	script := r.w.nodes[0].seats[0]
-	script.request(&protocol.TextDocumentContentParams{URI: "file:///w/a.txt"}, func(res any, err *protocol.Error) {
+	script := n.seats[0]
+	uri := "earshot://" + r.w.session + "/a.txt"
+	if n == r.w.nodes[0] {
+		uri = "file:///w/a.txt"
+	}
+	script.request(&protocol.TextDocumentContentParams{URI: uri}, func(res any, err *protocol.Error) {
 		if err != nil {
 			r.w.failf("the document can't be read at rest: %v", err)
 			return

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,37 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 	t.Logf("%d worlds from seed %d, %d steps", worlds, first, steps)
+}
+
+// TestDamagedCopies lives through histories in which one copy of the text becomes another, at any moment: at rest all are
+// equal, and where the character was still there each side has counted one difference.
+func TestDamagedCopies(t *testing.T) {
+	steps, healed, worlds := 0, 0, 0
+	for seed := uint64(1); steps < *stepsFlag/4; seed++ {
+		p := draw(seed)
+		rng := rand.New(rand.NewPCG(seed, 0xda3a))
+		p.Actions = slices.DeleteFunc(p.Actions, func(a Action) bool { // what is saved meanwhile comes back as the disk's own change
+			return a.Do == Save || a.Do == Disk
+		})
+		i := rng.IntN(len(p.Actions))
+		d := Action{AtMs: p.Actions[i].AtMs, Seat: rng.IntN(8), Do: Damage, At: rng.Float64()}
+		p.Actions = slices.Insert(p.Actions, i, d)
+		n := runPlan(t, p, false)
+		if t.Failed() {
+			return
+		}
+		if got := Run(p).Healed; got != 0 && got != 2 {
+			t.Errorf("seed %d: %d differences were counted, want one at each side or none", seed, got)
+		} else if got == 2 {
+			healed++
+		}
+		steps += n
+		worlds++
+	}
+	if healed < worlds/3 {
+		t.Errorf("in %d of %d worlds a difference was counted: the damage is not felt", healed, worlds)
+	}
+	t.Logf("%d worlds, %d of them healed, %d steps", worlds, healed, steps)
 }
 
 func runPlan(t *testing.T, p Plan, verbose bool) int {
