@@ -10,6 +10,7 @@ import (
 // Diff returns the exact difference between the texts at two versions, by identity of characters: one that is
 // visible in both is never deleted and inserted again. Applied to the text at from it gives the text at to.
 func (d *Doc) Diff(from, to Frontier) text.Patch {
+	from, to = d.since(from), d.since(to)
 	back, forth := d.log.graph.diff(from, to)
 	if len(back) == 0 && len(forth) == 0 {
 		return nil

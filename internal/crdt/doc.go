@@ -84,13 +84,13 @@ func (d *Doc) Frontier(v Version) (Frontier, error) {
 
 // Contains reports whether every event of g is in the history of f.
 func (d *Doc) Contains(f, g Frontier) bool {
-	switch len(g) {
+	switch g = d.since(g); len(g) {
 	case 0:
 		return true
 	case 1:
-		return d.log.graph.contains(f, g[0])
+		return d.log.graph.contains(d.since(f), g[0])
 	}
-	_, missing := d.log.graph.diff(f, g)
+	_, missing := d.log.graph.diff(d.since(f), g)
 	return len(missing) == 0
 }
 

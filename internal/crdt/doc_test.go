@@ -108,7 +108,7 @@ func TestEncoding(t *testing.T) {
 	typing := "\x00\x01\x01" + "\x08\x04"  // agent 0, no parents, 1 op: 2 inserted, 2 further than expected
 	erasing := "\x01\x01\x01" + "\x09\x07" // agent 1, no parents, 1 op: 2 removed, 4 before where the typing ended
 	check(d.Since(nil), "\x01\x01"+"\x02"+one+"\x00"+two+"\x00"+"\x02"+typing+erasing+"\x03xé")
-	check(d.Snapshot(), "\x01\x02ab"+string(d.Since(nil)))
+	check(d.Snapshot(), "\x02\x02ab\x00"+string(d.Since(nil)))
 	check(d.Summary(), "\x01\x02"+two+"\x02"+one+"\x02")
 	if got := d.Since(d.Head()); got != nil {
 		t.Errorf("since the head: got %q, want nothing", got)
@@ -204,14 +204,19 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("load %q: got %v, want %v", b, err, want)
 		}
 	}
-	check([]byte("\x01\x02ab"), nil)
-	check([]byte("\x01\x00"), nil)
+	check([]byte("\x02\x02ab\x00"), nil)
+	check([]byte("\x02\x00\x00"), nil)
 	check(nil, ErrCorrupt)
-	check([]byte("\x02\x00"), ErrCorrupt)
-	check([]byte("\x01\x03ab"), ErrCorrupt)
-	check([]byte("\x01\x02\xc3\x28"), ErrCorrupt)
-	check([]byte("\x01\x00\x01"), ErrCorrupt)
-	check(putUint([]byte{1}, MaxText+1), ErrTooLarge)
+	check([]byte("\x01\x00\x00"), ErrCorrupt)
+	check([]byte("\x02\x03ab\x00"), ErrCorrupt)
+	check([]byte("\x02\x02\xc3\x28\x00"), ErrCorrupt)
+	check([]byte("\x02\x00\x00\x01"), ErrCorrupt)
+	check(putUint([]byte{2}, MaxText+1), ErrTooLarge)
+	agent := "\x07\x00\x00\x00\x00\x00\x00\x00"
+	check([]byte("\x02\x00\x01"+agent+"\x03"), nil)
+	check([]byte("\x02\x00\x01"+agent+"\x00"), ErrCorrupt)
+	check([]byte("\x02\x00\x02"+agent+"\x03"+agent+"\x03"), ErrCorrupt)
+	check([]byte("\x02\x00\x02"+agent+"\x03"), ErrCorrupt)
 
 	d := fork(t)
 	for _, b := range []string{"", "\x02\x00", "\x01\x01", "\x01\x00\x00", "\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00"} {

@@ -52,7 +52,7 @@ type piece struct {
 
 // Since encodes every event that is not in the history of f; nil if there is none.
 func (d *Doc) Since(f Frontier) []byte {
-	missing, _ := d.log.graph.diff(d.Head(), f)
+	missing, _ := d.log.graph.diff(d.Head(), d.since(f))
 	if len(missing) == 0 {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (e *encoder) begin(p piece, parents Frontier) {
 	e.head = putUint(e.head[:0], uint32(e.table[p.agent]))
 	names := &e.log.names
 	if len(parents) == 1 && p.seq > 0 {
-		if lv, _, _ := names.lv(p.agent, p.seq-1); lv == parents[0] {
+		if lv, _, ok := names.lv(p.agent, p.seq-1); ok && lv == parents[0] {
 			e.head = putUint(e.head, 0)
 			return
 		}

@@ -58,6 +58,8 @@ var (
 	ErrTooLarge = errors.New("crdt: the document or its history would grow too large")
 	// ErrAgent: an agent's event does not follow the agent's previous one.
 	ErrAgent = errors.New("crdt: an event does not follow its author's previous event")
+	// ErrForgotten: what another replica lacks is forgotten here.
+	ErrForgotten = errors.New("crdt: the events that are missing there are forgotten here")
 	// ErrForged: an event arrived under the name of another one that is here.
 	ErrForged = errors.New("crdt: two different events have one name")
 )

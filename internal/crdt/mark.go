@@ -85,7 +85,7 @@ func (d *Doc) trackerFrom(upto LV) *tracker {
 	m, t := d.markBefore(upto), d.tracker
 	if t == nil || t.mark.upto > upto || d.outgrown(t, m) {
 		length := uint32(d.marks[0].text.Len())
-		if m.upto > 0 {
+		if m != d.marks[0] {
 			length = d.log.lengthAt(m.upto - 1)
 		}
 		d.tracker = newTracker(&d.log, m, length)

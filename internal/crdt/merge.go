@@ -41,11 +41,16 @@ func (d *Doc) merge(b []byte) (*change, error) {
 
 // addBlock adds what of a block is not known.
 func (c *change) addBlock(w *batch, b *block) error {
+	names := &c.d.log.names
+	agent := names.index(w.agents[b.agent].id)
+	if b.seq < names.agents[agent].base {
+		return c.goOn(agent, b.seq, b.n, b.ops, w.content)
+	}
 	parents, err := c.d.resolve(w, b.parents)
 	if err != nil {
 		return err
 	}
-	return c.addChain(c.d.log.names.index(w.agents[b.agent].id), b.seq, b.n, parents, b.ops, w.content)
+	return c.addChain(agent, b.seq, b.n, parents, b.ops, w.content)
 }
 
 // addChain adds what is not known of n events of an agent from seq on, the first of them made on parents.
@@ -70,9 +75,27 @@ func (c *change) addChain(agent, seq, n uint32, parents Frontier, ops []op, cont
 	return c.add(agent, parents, dropOps(ops, known, content), content)
 }
 
+// goOn adds what of a chain is not known where its beginning is forgotten, and therefore known: what follows can only have
+// been made on the oldest version.
+func (c *change) goOn(agent, seq, n uint32, ops []op, content []byte) error {
+	names := &c.d.log.names
+	forgotten := names.agents[agent].base - seq
+	if n <= forgotten {
+		return nil
+	}
+	if lv, _, ok := names.lv(agent, seq+forgotten-1); !ok || lv != c.d.log.first-1 {
+		return ErrMissing
+	}
+	return c.addChain(agent, seq+forgotten, n-forgotten, c.d.Oldest(), dropOps(ops, forgotten, content), content)
+}
+
 // follows reports whether an agent's last event is in the history of f.
 func (d *Doc) follows(f Frontier, agent uint32) bool {
-	lv, _, _ := d.log.names.lv(agent, d.log.names.agents[agent].next-1)
+	lv, _, ok := d.log.names.lv(agent, d.log.names.agents[agent].next-1)
+	if !ok {
+		return true // forgotten: in the history of all
+	}
+	f = d.since(f)
 	return len(f) == 1 && f[0] == lv || d.log.graph.contains(f, lv)
 }
 

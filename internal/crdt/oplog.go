@@ -13,6 +13,7 @@ type oplog struct {
 	names   roster
 	ops     []op
 	content []byte // UTF-8 of all insertions
+	first   LV     // the first event that has an op; see settle.go
 }
 
 // op is a run of events that touch neighbouring characters, each made on the text after the one before. An op

@@ -14,6 +14,7 @@ type roster struct {
 type agent struct {
 	id   Agent
 	next uint32   // the agent's events here are 0 … next-1
+	base uint32   // and of these 0 … base-1 are forgotten, but for the oldest version's
 	runs []seqRun // by seq
 }
 
@@ -71,7 +72,7 @@ func (r *roster) id(lv LV) ID {
 // itself included.
 func (r *roster) lv(index, seq uint32) (lv LV, n uint32, ok bool) {
 	a := &r.agents[index]
-	if seq >= a.next {
+	if seq >= a.next || len(a.runs) == 0 || seq < a.runs[0].seq {
 		return 0, 0, false
 	}
 	k := len(a.runs) - 1
@@ -123,5 +124,4 @@ func (a *agent) truncate(size LV) {
 		a.next = a.runs[k].seq
 		a.runs = a.runs[:k]
 	}
-	a.next = 0
 }

@@ -78,7 +78,7 @@ type Sender struct {
 // Send appends to b the events that are not in the history of from. The other end must have all of from, and have read
 // all that was sent before.
 func (d *Doc) Send(s *Sender, b []byte, from Frontier) []byte {
-	s.missing, s.spare = d.log.graph.diffInto(d.Head(), from, s.missing[:0], s.spare[:0])
+	s.missing, s.spare = d.log.graph.diffInto(d.Head(), d.since(from), s.missing[:0], s.spare[:0])
 	l := &d.log
 	for i := len(s.missing) - 1; i >= 0; i-- {
 		for lv, to := s.missing[i].from, s.missing[i].to; lv < to; {
@@ -367,6 +367,16 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 
 func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {
 	d := c.d
+	a := &m.stream.agents[blk.author]
+	agent, ok := a.in(&d.log.names)
+	if !ok {
+		agent = d.log.names.index(a.id)
+		a.index = agent
+	}
+	c.ops = append(c.ops[:0], blk.op)
+	if blk.seq < d.log.names.agents[agent].base {
+		return c.goOn(agent, blk.seq, blk.op.n, c.ops, m.content)
+	}
 	parents := c.parents[:0]
 	for _, id := range ids {
 		agent, ok := m.stream.agents[id.agent].in(&d.log.names)
@@ -384,13 +394,6 @@ func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {
 	if err != nil {
 		return err
 	}
-	a := &m.stream.agents[blk.author]
-	agent, ok := a.in(&d.log.names)
-	if !ok {
-		agent = d.log.names.index(a.id)
-		a.index = agent
-	}
-	c.ops = append(c.ops[:0], blk.op)
 	return c.addChain(agent, blk.seq, blk.op.n, heads, c.ops, m.content)
 }
 

@@ -176,7 +176,8 @@ func (w *world) ints(f Frontier) []int {
 func (w *world) version() Frontier {
 	f := w.seen[w.pick.IntN(len(w.seen))]
 	if n := w.doc.Events(); n > 0 && w.pick.IntN(2) == 0 {
-		f = w.doc.Union(f, Frontier{LV(w.pick.IntN(n))})
+		low := max(1, int(w.doc.log.first)) - 1
+		f = w.doc.Union(f, Frontier{LV(low + w.pick.IntN(n-low))})
 	}
 	return f
 }
@@ -414,7 +415,7 @@ func (w *world) checkMarks(d *Doc) {
 	w.t.Helper()
 	for _, m := range d.marks[1:] {
 		at := Frontier{m.upto - 1}
-		for lv := range d.log.graph.size() {
+		for lv := max(1, d.log.first) - 1; lv < d.log.graph.size(); lv++ {
 			older, newer := d.Contains(at, Frontier{lv}), d.Contains(Frontier{lv}, at)
 			if older != (lv < m.upto) || !older && !newer {
 				w.t.Errorf("the mark at %d is concurrent to %d", m.upto, lv)
@@ -521,7 +522,7 @@ func (d *Doc) checkTracker(t tb) {
 	if k.upto == d.log.graph.size() && int(sum.end) != d.text.Len() {
 		t.Errorf("the tracker ends with %d characters, the text has %d", sum.end, d.text.Len())
 	}
-	if len(k.prepare) == 1 && int(sum.now) != int(d.log.lengthAt(k.prepare[0])) {
+	if len(k.prepare) == 1 && k.prepare[0] >= d.log.first && int(sum.now) != int(d.log.lengthAt(k.prepare[0])) {
 		t.Errorf("at %v: the tracker shows %d characters, the log says %d", k.prepare, sum.now, d.log.lengthAt(k.prepare[0]))
 	}
 }

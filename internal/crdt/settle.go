@@ -1,0 +1,128 @@
+package crdt
+
+// Settle forgets what came before a mark that is in the history of every version in keep, the newest such mark, and
+// reports whether there was something to forget. From then on that mark is the oldest version that is here, and its text
+// the base. No version but those that have it in their history may be used any more, and no event may arrive that was
+// made on one.
+//
+//	base ──────────▶ mark ────┬──▶ keep₁
+//	    ╰─ forgotten ─╯       └──────▶ keep₂
+//
+// It costs as much as copying what remains.
+func (d *Doc) Settle(keep ...Frontier) bool {
+	upto := d.log.graph.size()
+	for _, f := range keep {
+		upto = min(upto, f.last())
+	}
+	for i := len(d.marks) - 1; i > 0; i-- {
+		if m := d.marks[i]; m.upto <= upto {
+			d.marks = append([]*mark(nil), d.marks[i:]...)
+			d.log.settle(m.upto)
+			for _, m := range d.marks[1:] {
+				m.runs -= d.marks[0].runs
+			}
+			d.marks[0].runs = 0
+			d.tracker = nil
+			d.room = 0
+			return true
+		}
+	}
+	return false
+}
+
+// Oldest returns the oldest version that is here, whose text is the base: the root until something is forgotten.
+func (d *Doc) Oldest() Frontier { return d.log.oldest() }
+
+// History returns how many runs of events are remembered.
+func (d *Doc) History() int { return len(d.log.ops) }
+
+// since returns the version that f stands for: the root stands for the oldest one.
+func (d *Doc) since(f Frontier) Frontier {
+	if len(f) == 0 {
+		return d.Oldest()
+	}
+	return f
+}
+
+// oldest is the version with what is forgotten, which ends with one event: the log begins with that, without its op.
+func (l *oplog) oldest() Frontier {
+	if l.first == 0 {
+		return nil
+	}
+	return Frontier{l.first - 1}
+}
+
+// settle forgets the events before first, which are all in the history of every later one.
+func (l *oplog) settle(first LV) {
+	k := l.findOp(first - 1)
+	if l.ops[k].end() > first {
+		l.ops[k] = l.ops[k].cut(l.content, uint32(first), uint32(l.ops[k].end()))
+	} else {
+		k++
+	}
+	l.first = first
+	l.ops = append([]op(nil), l.ops[k:]...)
+	from := uint32(len(l.content))
+	for _, o := range l.ops {
+		if o.kind == insert {
+			from = o.off
+			break
+		}
+	}
+	for i := range l.ops {
+		l.ops[i].off -= min(from, l.ops[i].off)
+	}
+	l.content = append([]byte(nil), l.content[from:]...)
+	l.graph.settle(first)
+	l.names.settle(first)
+}
+
+// settle makes the event before first the first one, without parents.
+func (g *graph) settle(first LV) {
+	k := g.find(first - 1)
+	runs := append([]graphRun(nil), g.runs[k:]...)
+	runs[0].from, runs[0].n = first-1, 0
+	var parents []LV
+	for i := range runs {
+		was := g.runParents(runs[i])
+		runs[i].off = uint32(len(parents))
+		parents = append(parents, was...)
+	}
+	g.runs, g.parents = runs, parents
+}
+
+// settle forgets whose the events before first were, but for the last one; of each agent it remembers how many.
+func (r *roster) settle(first LV) {
+	k := r.find(first - 1)
+	r.runs = append([]nameRun(nil), r.runs[k:]...)
+	head := &r.runs[0]
+	head.seq += uint32(first - 1 - head.lv)
+	head.lv = first - 1
+	for i := range r.agents {
+		r.agents[i].settle(first, uint32(i) == head.agent)
+	}
+}
+
+func (a *agent) settle(first LV, last bool) {
+	k := 0
+	for k < len(a.runs) && a.runs[k].lv < first {
+		k++
+	}
+	if k == 0 {
+		return
+	}
+	end := a.next
+	if k < len(a.runs) {
+		end = a.runs[k].seq
+	}
+	run := a.runs[k-1]
+	a.base = min(end, run.seq+uint32(first-run.lv))
+	rest := append([]seqRun(nil), a.runs[k:]...)
+	switch {
+	case last: // its last event remains as the oldest version's
+		rest = append([]seqRun{{a.base - 1, first - 1}}, rest...)
+	case a.base < end:
+		rest = append([]seqRun{{a.base, first}}, rest...)
+	}
+	a.runs = rest
+}

@@ -1,0 +1,149 @@
+package crdt
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"earshot/internal/text"
+)
+
+// settle lets a world's Doc forget what none of its authors, and nobody in keep, needs any more.
+func (w *world) settle(keep ...Frontier) bool {
+	for _, a := range w.authors {
+		keep = append(keep, a.at)
+	}
+	if !w.doc.Settle(keep...) {
+		return false
+	}
+	oldest := w.doc.Oldest()
+	w.seen = slices.DeleteFunc(w.seen, func(f Frontier) bool { return f.last() < oldest.last() })
+	w.seen = append(w.seen, oldest)
+	return true
+}
+
+// TestSettle: a history of which the beginning is forgotten now and then goes on as if it were all there: at the one who
+// forgets, at a replica that forgets later what it is told it may, at newcomers, and whatever is sent again.
+func TestSettle(t *testing.T) {
+	settled := 0
+	for seed := range uint64(400) {
+		w := newWorld(t, seeded(seed), 2+int(seed)%3)
+		link := newWire(t, w.doc, New(w.doc.Base()))
+		w.crowd(link.ends[1].doc)
+		for range 4 + w.pick.IntN(100) {
+			w.step()
+			if w.pick.IntN(3) == 0 {
+				link.send(0)
+			}
+			if w.pick.IntN(3) == 0 {
+				link.take(1)
+			}
+			if w.pick.IntN(12) == 0 {
+				for _, a := range w.authors {
+					a.at = w.doc.Head()
+				}
+			}
+			if w.pick.IntN(5) == 0 && w.settle(link.ends[0].sent) {
+				settled++
+			}
+			if w.pick.IntN(5) == 0 {
+				link.follow()
+			}
+			if w.pick.IntN(30) == 0 {
+				d, err := Load(w.doc.Snapshot())
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameDoc(t, d, w.doc)
+				link = newWire(t, w.doc, d)
+				w.crowd(d)
+			}
+			w.doc.checkTracker(t)
+			w.checkMarks(w.doc)
+			w.checkDiff(w.version(), w.version())
+			if t.Failed() {
+				t.Fatalf("seed %d", seed)
+			}
+		}
+		link.send(0)
+		link.take(1)
+		link.follow()
+		other := link.ends[1].doc
+		other.checkTracker(t)
+		w.checkMarks(other)
+		sameDoc(t, other, w.doc)
+		if changed, err := w.doc.Rebuild(); changed || err != nil {
+			t.Errorf("rebuild: got %v, %v", changed, err)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	if settled < 200 {
+		t.Errorf("something was forgotten %d times only", settled)
+	}
+}
+
+// follow lets the receiving end forget what the sending end has forgotten, if it has all that this builds on.
+func (w *wire) follow() {
+	oldest, err := w.ends[1].doc.Frontier(w.ends[0].doc.Version(w.ends[0].doc.Oldest()))
+	if err == nil && len(oldest) > 0 {
+		w.ends[1].doc.Settle(oldest)
+	}
+}
+
+// TestForgottenIsMissed: a replica that lacks what is forgotten is told so; what it sends that was made on that can't be
+// taken; and nothing changes.
+func TestForgottenIsMissed(t *testing.T) {
+	d := New("")
+	d.limits.markEvery = 1
+	old := New("")
+	at := mustEdit(t, d, 1, nil, text.Patch{{Ins: "one"}})
+	if _, err := old.Merge(d.Since(nil)); err != nil {
+		t.Fatal(err)
+	}
+	late := old.Head()
+	mustEdit(t, d, 1, at, text.Patch{{Pos: 1, Ins: "two"}})
+	mustEdit(t, d, 2, d.Head(), text.Patch{{Pos: 0, Del: 3}})
+	mustEdit(t, d, 2, d.Head(), text.Patch{{Pos: 0, Ins: "x"}})
+	if !d.Settle(d.Head()) {
+		t.Fatal("nothing was forgotten")
+	}
+	if got, want := d.History(), 1; got > want {
+		t.Errorf("got %d runs, want at most %d", got, want)
+	}
+	if _, err := d.SinceSummary(old.Summary()); !errors.Is(err, ErrForgotten) {
+		t.Errorf("since: got %v, want %v", err, ErrForgotten)
+	}
+	mustEdit(t, old, 3, late, text.Patch{{Pos: 0, Ins: "y"}})
+	before := d.Text().String()
+	if _, err := d.Merge(old.Since(late)); !errors.Is(err, ErrMissing) {
+		t.Errorf("merge: got %v, want %v", err, ErrMissing)
+	}
+	if got := d.Text().String(); got != before {
+		t.Errorf("got %q, want %q", got, before)
+	}
+	if _, err := d.Frontier(Version{{Agent: 1, Seq: 0}}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("version: got %v, want %v", err, ErrUnknown)
+	}
+}
+
+// TestHistoryEnds: a long session's memory follows its text and not its age.
+func TestHistoryEnds(t *testing.T) {
+	d := New("")
+	most := 0
+	for i := range 200_000 {
+		e := text.Edit{Pos: i * 7919 % (d.Text().Len() + 1), Ins: "x"}
+		if d.Text().Len() > 1000 {
+			e = text.Edit{Pos: i * 7919 % 1000, Del: 1}
+		}
+		mustEdit(t, d, Agent(i/1000%3), d.Head(), text.Patch{e})
+		if d.History() > 5000 {
+			d.Settle(d.Head())
+		}
+		most = max(most, d.History()+len(d.log.graph.runs)+len(d.log.graph.parents)+len(d.log.names.runs)+len(d.marks)+len(d.log.content))
+	}
+	if most > 20_000 {
+		t.Errorf("up to %d things were remembered", most)
+	}
+}
