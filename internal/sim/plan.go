@@ -51,6 +51,8 @@ const (
 	Save   Deed = "save"
 	Disk   Deed = "disk"   // someone else writes the host's file
 	Damage Deed = "damage" // a character of the daemon's own copy becomes another
+	Undo   Deed = "undo"   // takes back what this editor's person did last
+	Redo   Deed = "redo"   // brings that back
 	Reopen Deed = "reopen" // closes and opens the document, as a plugin does whose buffer was found to differ
 )
 
@@ -68,7 +70,7 @@ type Result struct {
 // Run lives through a plan and checks what must hold when everything has come to rest.
 func Run(p Plan) Result {
 	w := newWorld(p.Seed)
-	r := &run{w: w, plan: p, typed: map[rune]bool{}, deleted: map[rune]bool{}, marker: firstMarker}
+	r := &run{w: w, plan: p, typed: map[rune]bool{}, deleted: map[rune]bool{}, marker: firstMarker, undone: newUndone()}
 	r.setUp()
 	begin := w.now
 	for _, a := range p.Actions {
@@ -89,6 +91,7 @@ type run struct {
 	marker  rune
 	typed   map[rune]bool
 	deleted map[rune]bool
+	undone  undone
 	// loose: an editor was lost and its person deleted text that the daemon did not hear of. A stock one deletes nothing by a
 	// guess, so that text comes back, and where characters are alike it cannot be told which one is new.
 	loose   bool
@@ -178,13 +181,8 @@ func (r *run) act(a Action) {
 		if n == 0 {
 			return
 		}
-		for _, c := range s.ed.Slice(pos, pos+n) {
-			r.deleted[c] = true
-		}
-		s.deletedAt = w.now
 		r.loose = r.loose || !s.up
-		w.note("%s/%v deletes %d at %d", s.n.name, s.kind, n, pos)
-		s.send(s.ed.Type(w.now, pos, n, ""))
+		r.delete(s, pos, n)
 	case Echo:
 		r.typeAt(s, a.At, a.Text)
 	case Crash:
@@ -208,6 +206,10 @@ func (r *run) act(a Action) {
 			w.note("the copy of %s is damaged", s.n.name)
 			r.damaged, r.loose, w.warned = true, true, true
 		}
+	case Undo:
+		r.undo(s, nothing)
+	case Redo:
+		r.redo(s, nothing)
 	case Reopen: // twice, with a key between, so that one stamp is handed back twice
 		r.reopen(s)
 		if s.kind == fakeeditor.Exact && s.ed != nil {
@@ -227,6 +229,18 @@ func (r *run) act(a Action) {
 	}
 }
 
+// delete lets the person at s delete n characters.
+func (r *run) delete(s *seat, pos, n int) {
+	gone := s.ed.Slice(pos, pos+n)
+	for _, c := range gone {
+		r.deleted[c] = true
+	}
+	r.undone.deleted(s, gone)
+	s.deletedAt = r.w.now
+	r.w.note("%s/%v deletes %d at %d", s.n.name, s.kind, n, pos)
+	s.send(s.ed.Type(r.w.now, pos, n, ""))
+}
+
 func (r *run) reopen(s *seat) {
 	if s.ed == nil || !s.up || !s.opened || !s.exact() || !s.ed.Next().IsZero() {
 		return
@@ -238,6 +252,7 @@ func (r *run) reopen(s *seat) {
 func (r *run) typeAt(s *seat, at float64, ins string) {
 	pos := int(at * float64(s.ed.Len()+1))
 	pos = min(pos, s.ed.Len())
+	r.undone.typed(s, ins)
 	r.w.note("%s/%v types %q at %d of %d", s.n.name, s.kind, ins, pos, s.ed.Len())
 	s.send(s.ed.Type(r.w.now, pos, 0, ins))
 }
@@ -293,17 +308,25 @@ func (r *run) rest() {
 	if r.plan.Repeats {
 		return
 	}
+	r.checkMarkers(want)
+	r.undoAtRest()
+}
+
+// checkMarkers checks that what was typed is there, once, unless somebody deleted it or its typer took it back, and that what
+// was deleted is there only where who deleted it took that back.
+func (r *run) checkMarkers(shared string) {
+	w := r.w
 	count := map[rune]int{}
-	for _, c := range want {
+	for _, c := range shared {
 		count[c]++
 	}
 	for c := rune(firstMarker); c < r.marker; c++ {
 		switch n := count[c]; {
-		case n > 1 && !r.loose:
+		case n > max(1, r.undone.most(c)) && !r.loose:
 			w.failf("marker %U is there %d times", c, n)
-		case n == 0 && !r.deleted[c]:
+		case n == 0 && !r.deleted[c] && !r.undone.mayBeGone(c):
 			w.failf("marker %U is lost", c)
-		case n == 1 && r.deleted[c] && !r.loose:
+		case n == 1 && r.deleted[c] && r.undone.most(c) == 0 && !r.loose:
 			w.failf("marker %U is there though it was deleted", c)
 		}
 	}

@@ -47,6 +47,10 @@ func draw(seed uint64) Plan {
 func drawAction(rng *rand.Rand, at int, repeats bool) Action {
 	a := Action{AtMs: at, Seat: rng.IntN(8), At: rng.Float64(), N: 1 + rng.IntN(4), Do: Type}
 	switch n := rng.IntN(100); {
+	case n < 5:
+		a.Do = Undo
+	case n < 8:
+		a.Do = Redo
 	case n < 60:
 		a.Text = []string{"", "", "", "\n", "x", "🙂", "ab\ncd"}[rng.IntN(7)]
 		if repeats {
