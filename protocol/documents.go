@@ -1,16 +1,24 @@
 package protocol
 
-// UndoParams of textDocument/undo.
+// UndoParams of textDocument/undo. What goes is the last group of what the person at this buffer did, which is a run of
+// typing, a run of deleting, or one other change; a pause of more than 0.7 s, another place or another kind begins a new
+// group, and the changes of one didChange are never parted. What others typed stays where it is, and what others deleted
+// too stays deleted; a group of which nothing is left is passed over. The answer comes when the document has changed; this
+// buffer is told by workspace/applyEdit, like any other. The last 1000 groups can be taken back, as long as no more than
+// 2^22 characters have been typed or deleted in the document since. What the buffer held when it was opened is no group;
+// an editor that comes back under the name of its replica goes on where it was. Errors are noSuchDocument if the document
+// is not open here or not shared, readOnly, ended, and tooLarge if what would come back does not fit any more.
 type UndoParams struct {
 	TextDocument TextDocumentIdentifier `json:"textDocument"`
 }
 
-// RedoParams of textDocument/redo.
+// RedoParams of textDocument/redo. What was taken back last can be brought back until this buffer's person changes the text
+// otherwise. The rest is as with textDocument/undo.
 type RedoParams struct {
 	TextDocument TextDocumentIdentifier `json:"textDocument"`
 }
 
-// UndoResult says whether there was anything to take back.
+// UndoResult says whether there was anything to take back, or to bring back.
 type UndoResult struct {
 	Applied bool `json:"applied"`
 }

@@ -43,7 +43,7 @@ type Daemon interface {
 	// DidClose ends an attachment and never changes the text.
 	//rpc:method textDocument/didClose
 	DidClose(from ConnID, p *DidCloseTextDocumentParams)
-	// Undo takes back this connection's own last edit.
+	// Undo takes back this connection's own last edit, whatever others did meanwhile; theirs stay untouched.
 	//rpc:method textDocument/undo
 	Undo(r Request[UndoResult], p *UndoParams)
 	// Redo brings it back.

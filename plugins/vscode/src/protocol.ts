@@ -40,17 +40,27 @@ export type SessionState = "open" | "reconnecting" | "ended";
 /** Unsaved says what becomes of texts that guests changed and nobody saved when the host ends a session. */
 export type Unsaved = "save" | "discard";
 
-/** UndoParams of textDocument/undo. */
+/** UndoParams of textDocument/undo. What goes is the last group of what the person at this buffer did,
+ * which is a run of typing, a run of deleting, or one other change; a pause of more than 0.7 s, another
+ * place or another kind begins a new group, and the changes of one didChange are never parted. What others
+ * typed stays where it is, and what others deleted too stays deleted; a group of which nothing is left is
+ * passed over. The answer comes when the document has changed; this buffer is told by workspace/applyEdit,
+ * like any other. The last 1000 groups can be taken back, as long as no more than 2^22 characters have
+ * been typed or deleted in the document since. What the buffer held when it was opened is no group; an
+ * editor that comes back under the name of its replica goes on where it was. Errors are noSuchDocument if
+ * the document is not open here or not shared, readOnly, ended, and tooLarge if what would come back does
+ * not fit any more. */
 export interface UndoParams {
   textDocument: TextDocumentIdentifier;
 }
 
-/** RedoParams of textDocument/redo. */
+/** RedoParams of textDocument/redo. What was taken back last can be brought back until this buffer's
+ * person changes the text otherwise. The rest is as with textDocument/undo. */
 export interface RedoParams {
   textDocument: TextDocumentIdentifier;
 }
 
-/** UndoResult says whether there was anything to take back. */
+/** UndoResult says whether there was anything to take back, or to bring back. */
 export interface UndoResult {
   applied: boolean;
 }
@@ -689,7 +699,7 @@ export interface DaemonRequests {
   "initialize": { params: InitializeParams; result: InitializeResult };
   /** Shutdown is answered when everything sent before has been taken; exit follows. */
   "shutdown": { params: ShutdownParams; result: Empty | null };
-  /** Takes back this connection's own last edit. */
+  /** Takes back this connection's own last edit, whatever others did meanwhile; theirs stay untouched. */
   "textDocument/undo": { params: UndoParams; result: UndoResult };
   /** Brings it back. */
   "textDocument/redo": { params: RedoParams; result: UndoResult };
