@@ -1,7 +1,7 @@
 //go:build js && wasm
 
-// Program page gives the text core to the JavaScript of a page: shared texts are opened, edited, merged and compared there
-// as the daemon does it, by the same code. It is what a guest in a browser will stand on; it knows no network.
+// Program page gives the text core to the JavaScript of a page: shared texts are opened, edited, merged and compared
+// there as the daemon does it, by the same code. It is what a guest in a browser will stand on; it knows no network.
 //
 // A page starts it with the wasm_exec.js of the Go release it was built with, and then finds an object earshotCore:
 //
@@ -17,11 +17,11 @@
 //	diff(doc, from, to)           → edits      that lead from the text at one version to that at another
 //	snapshot(doc)                 → bytes      for load
 //
-// bytes are a Uint8Array. A doc is a number. A version is an array of numbers that mean something to this doc alone; the empty
-// one is the text it began with. edits are [position, deleted, inserted], in order, their positions in the text before all
-// of them, in code points, which is not how JavaScript counts: [...text].length does. An agent is 16 hexadecimal digits:
-// a random number that is drawn for one editor and never used again, and whose next edit is made on a version that has its
-// last one.
+// bytes are a Uint8Array. A doc is a number. A version is an array of numbers that mean something to this doc alone; the
+// empty one is the text it began with. edits are [position, deleted, inserted], in order, their positions in the text
+// before all of them, in code points, which is not how JavaScript counts: [...text].length does. An agent is 16
+// hexadecimal digits: a random number that is drawn for one editor and never used again, and whose next edit is made on a
+// version that has its last one.
 //
 // What can't be done is answered by an Error and changes nothing. Nothing here throws, so that a page can't end the program.
 package main

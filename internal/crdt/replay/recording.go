@@ -354,7 +354,8 @@ func (n *numbering) add(t jsonTxn, who uint32) (txn, error) {
 		return out, fmt.Errorf("passes the %d events that a document may have", crdt.MaxEvents)
 	}
 	if n.format == histories && *t.Span != [2]int{n.events, n.events + out.events} {
-		return out, fmt.Errorf("says that its events are %d to %d, they are %d to %d", t.Span[0], t.Span[1], n.events, n.events+out.events)
+		return out, fmt.Errorf("says that its events are %d to %d, they are %d to %d",
+			t.Span[0], t.Span[1], n.events, n.events+out.events)
 	}
 	n.events += out.events
 	n.written[who] = out.seq + uint32(out.events)

@@ -30,14 +30,15 @@ const (
 	plainFile = `{"startContent": "a\r\n", "endContent": "😀b\r\n", "txns": [
 		{"time": "2021-04-19T06:06:58.219Z", "patches": [[1, 0, "b"], [0, 1, "😀"]], "mood": {"Good": [1]}},
 		{"patches": []}, {"patches": [[2, 0, ""]]}], "using_byte_positions": false}`
-	// Agent 7 works on two branches, which a last transaction merges; agent 10 comes after agent 7, by value.
+	// Agent 7 works on two branches, which two transactions without edits merge; agent 10 comes after agent 7, by value.
 	branchFile = `{"kind": "concurrent", "endContent": "x77aa!y", "numAgents": 2, "txns": [
 		{"parents": [], "numChildren": 3, "agent": 10, "patches": [[0, 0, "xy"]]},
 		{"parents": [0], "numChildren": 1, "agent": 7, "patches": [[1, 0, "7"]]},
 		{"parents": [0], "numChildren": 1, "agent": 10, "patches": [[1, 0, "a"], [2, 0, "a"]]},
 		{"parents": [0], "numChildren": 1, "agent": 7, "patches": [[1, 0, "7"]]},
-		{"parents": [1, 2, 3], "numChildren": 1, "agent": 8},
-		{"parents": [4], "numChildren": 0, "agent": 8, "patches": [[5, 0, "!"]]}]}`
+		{"parents": [1, 2], "numChildren": 1, "agent": 8},
+		{"parents": [3, 4], "numChildren": 1, "agent": 8, "patches": []},
+		{"parents": [5], "numChildren": 0, "agent": 8, "patches": [[5, 0, "!"]]}]}`
 	history = `{"n": 1, "txns": [{"span": [0, 1], "parents": [], "agent": "b", "seqStart": 0, "ops": [[0, 0, "1"]]},
 		{"span": [1, 2], "parents": [], "agent": "a", "seqStart": 0, "ops": [[0, 0, "2"]]}], "endContent": "21"}`
 	history2 = `{"txns": [{"span": [0, 0], "parents": [], "agent": "c", "ops": []}], "endContent": ""}`
@@ -83,6 +84,7 @@ func TestReadTransactions(t *testing.T) {
 		{author: 0, seq: 0, events: 1, parents: []uint32{1}, edits: []text.Edit{{Pos: 1, Ins: "7"}}},
 		{author: 2, seq: 2, events: 2, parents: []uint32{1}, edits: []text.Edit{{Pos: 1, Ins: "a"}, {Pos: 2, Ins: "a"}}},
 		{author: 0, seq: 1, events: 1, parents: []uint32{1}, edits: []text.Edit{{Pos: 1, Ins: "7"}}},
+		{author: 1, seq: 0, parents: []uint32{2, 4}},
 		{author: 1, seq: 0, parents: []uint32{2, 4, 5}},
 		{author: 1, seq: 0, events: 1, parents: []uint32{2, 4, 5}, edits: []text.Edit{{Pos: 5, Ins: "!"}}},
 	} {
@@ -144,10 +146,12 @@ func TestReadErrors(t *testing.T) {
 	check(txns(`{"parents": [], "agent": {}, "patches": []}`), "an agent is")
 	check(txns(`{"parents": [0], "patches": []}`), "transaction 1 was made on 0")
 	check(txns(`{"parents": [-1], "patches": []}`), "transaction 1 was made on -1")
-	check(strings.Replace(history, "[1, 2]", "[1, 3]", 1), "transaction 2 says that its events are 1 to 3, they are 1 to 2")
-	check(strings.Replace(history, `"parents": [], "agent": "a"`, `"parents": [1], "agent": "a"`, 1), "transaction 2 was made on 1")
-	check(history2+strings.Replace(history, "[0, 1]", "[0, 2]", 1), "history 2 of 2: transaction 1 says")
-	check(txns(`{"patches": [[0, 33554432, ""], [0, 33554432, ""], [0, 1, ""]]}`), "transaction 1 passes the 67108864 events")
+	altered := func(from, to string) string { return strings.Replace(history, from, to, 1) }
+	check(altered("[1, 2]", "[1, 3]"), "transaction 2 says that its events are 1 to 3, they are 1 to 2")
+	check(altered(`[], "agent": "a"`, `[1], "agent": "a"`), "transaction 2 was made on 1")
+	check(history2+altered("[0, 1]", "[0, 2]"), "history 2 of 2: transaction 1 says")
+	all := `[0, 33554432, ""]`
+	check(txns(`{"patches": [`+all+`, `+all+`, [0, 1, ""]]}`), "transaction 1 passes the 67108864 events")
 }
 
 // TestReadLimits: a text to begin with may be as large as a document's, and no larger.
@@ -158,7 +162,8 @@ func TestReadLimits(t *testing.T) {
 	if _, err := read(strings.NewReader(file(32<<20)), maxFile); err != nil {
 		t.Errorf("a text of 32 MiB: got error %v", err)
 	}
-	if _, err := read(strings.NewReader(file(32<<20+1)), maxFile); err == nil || !strings.Contains(err.Error(), "begins with more") {
+	_, err := read(strings.NewReader(file(32<<20+1)), maxFile)
+	if err == nil || !strings.Contains(err.Error(), "begins with more") {
 		t.Errorf("a text of 32 MiB and a byte: got error %v", err)
 	}
 }

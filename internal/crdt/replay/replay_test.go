@@ -8,19 +8,20 @@ import (
 	"testing"
 )
 
-const (
-	crdtTestdata = "../testdata/"
-	flat         = "../../text/testdata/traces/friendsforever_flat.json.gz"
-)
+const crdtTestdata = "../testdata/"
 
 // recordings are the repository's own, and what no machine changes about them.
 var recordings = []report{
-	{File: crdtTestdata + "automerge-paper.json.gz", TextSHA256: "a489e902", Format: sequential, Agents: 1, Events: 259778, TextBytes: 104852},
-	{File: crdtTestdata + "friendsforever.json.gz", TextSHA256: "4720ec33", Format: concurrent, Agents: 2, Events: 26078, TextBytes: 21362},
-	{File: flat, TextSHA256: "4720ec33", Format: sequential, Agents: 1, Events: 26078, TextBytes: 21362},
-	{File: crdtTestdata + "histories.json.gz", TextSHA256: "65c4f4cc", Format: histories, Agents: 3, Events: 55088, TextBytes: 5461},
-	{File: crdtTestdata + "json-crdt-patch.json.gz", TextSHA256: "9540c169", Format: sequential, Agents: 1, Events: 121366, TextBytes: 49352},
-	{File: crdtTestdata + "sveltecomponent.json.gz", TextSHA256: "d8bb93b7", Format: sequential, Agents: 1, Events: 169517, TextBytes: 18451},
+	known(crdtTestdata+"automerge-paper.json.gz", "a489e902", sequential, 1, 259778, 104852),
+	known(crdtTestdata+"friendsforever.json.gz", "4720ec33", concurrent, 2, 26078, 21362),
+	known("../../text/testdata/traces/friendsforever_flat.json.gz", "4720ec33", sequential, 1, 26078, 21362),
+	known(crdtTestdata+"histories.json.gz", "65c4f4cc", histories, 3, 55088, 5461),
+	known(crdtTestdata+"json-crdt-patch.json.gz", "9540c169", sequential, 1, 121366, 49352),
+	known(crdtTestdata+"sveltecomponent.json.gz", "d8bb93b7", sequential, 1, 169517, 18451),
+}
+
+func known(file, hash, format string, agents, events, bytes int) report {
+	return report{File: file, TextSHA256: hash, Format: format, Agents: agents, Events: events, TextBytes: bytes, OK: true}
 }
 
 func recordingPaths() (paths []string) {
@@ -59,25 +60,20 @@ func checkRecordings(t *testing.T, lines []report) {
 		t.Fatalf("got %d lines, want %d", len(lines), len(recordings))
 	}
 	for i, want := range recordings {
-		got := lines[i]
-		got.TextSHA256 = got.TextSHA256[:len(want.TextSHA256)]
-		if want.OK = true; known(got) != want {
-			t.Errorf("got %+v, want %+v", known(got), want)
+		r := lines[i]
+		got := known(r.File, r.TextSHA256[:len(want.TextSHA256)], r.Format, r.Agents, r.Events, r.TextBytes)
+		if got != want || !r.OK {
+			t.Errorf("got %+v, want %+v", r, want)
 		}
-		if got.EncodedBytes == 0 || got.HeapBytes == 0 || min(got.LocalMs, got.ReplayMs, got.LoadMs, got.RopeOnlyMs, got.LiveP99Us) <= 0 {
-			t.Errorf("a figure is missing: %+v", got)
+		shortest := min(r.LocalMs, r.ReplayMs, r.LoadMs, r.RopeOnlyMs, r.LiveP99Us)
+		if shortest <= 0 || r.EncodedBytes == 0 || r.HeapBytes == 0 {
+			t.Errorf("a figure is missing: %+v", r)
 		}
-	}
-}
-
-// known leaves out what is measured.
-func known(r report) report {
-	return report{
-		File: r.File, Format: r.Format, Agents: r.Agents, Events: r.Events, TextSHA256: r.TextSHA256, TextBytes: r.TextBytes, OK: r.OK,
 	}
 }
 
 func TestReplay(t *testing.T) {
+	t.Parallel() // beside TestWasm
 	lines, complaints, status := replay(t, recordingPaths()...)
 	if status != 0 || complaints[0] != "" {
 		t.Errorf("got status %d and %q, want 0 and nothing", status, complaints)
@@ -110,12 +106,17 @@ func TestReplaySmall(t *testing.T) {
 	check(history + history2)
 	check(`{"endContent": "", "txns": []}`)
 	check(`{"startContent": "a\r\n", "endContent": "a\r\n", "txns": []}`)
-	check(`{"endContent": "\r\n\ud83d\ude00\u0000\ud800", "txns": [{"patches": [[0, 0, "\r\u0000"], [1, 0, "\n\ud83d\ude00"], [4, 0, "\ud800"]]}]}`)
+	check(`{"endContent": "\r\n\ud83d\ude00\u0000\ud800", "txns": [
+		{"patches": [[0, 0, "\r\u0000"], [1, 0, "\n\ud83d\ude00"], [4, 0, "\ud800"]]}]}`)
+	// What is deleted around another's letter is in two places then.
+	check(`{"startContent": "abc", "endContent": "X", "txns": [{"parents": [], "agent": 0, "patches": [[1, 0, "X"]]},
+		{"parents": [], "agent": 1, "patches": [[0, 3, ""]]}]}`)
 	// The agents' names tell who is first: 9 before 10, 10 before "1", "10" before "9".
 	tie := func(end, a, b string) {
 		t.Helper()
 		check(`{"kind": "concurrent", "endContent": "` + end + `", "txns": [
-			{"parents": [], "agent": ` + a + `, "patches": [[0, 0, "a"]]}, {"parents": [], "agent": ` + b + `, "patches": [[0, 0, "b"]]}]}`)
+			{"parents": [], "agent": ` + a + `, "patches": [[0, 0, "a"]]},
+			{"parents": [], "agent": ` + b + `, "patches": [[0, 0, "b"]]}]}`)
 	}
 	tie("ba", `10`, `9`)
 	tie("ab", `9`, `10`)
@@ -129,7 +130,8 @@ func TestReplaySmall(t *testing.T) {
 // the file has them the other way round, and where a branch is gone on with after another was begun.
 func TestReplayBranches(t *testing.T) {
 	txn := func(from, to, parents, seq, ops string) string {
-		return `{"span": [` + from + `, ` + to + `], "parents": [` + parents + `], "agent": "a", "seqStart": ` + seq + `, "ops": [` + ops + `]}`
+		return `{"agent": "a", "span": [` + from + `, ` + to + `], "parents": [` + parents + `], "seqStart": ` + seq +
+			`, "ops": [` + ops + `]}`
 	}
 	lines, complaints, status := replay(t, write(t, `{"endContent": "abcd", "txns": [`+strings.Join([]string{
 		txn("0", "1", "", "0", `[0, 0, "d"]`), txn("1", "2", "0", "3", `[0, 0, "c"]`),
@@ -155,15 +157,17 @@ func TestReplayWrong(t *testing.T) {
 		if status != 1 || len(lines) != wantLines || !lines[wantLines-1].OK || wantLines == 2 && lines[0].OK {
 			t.Errorf("%s: got status %d and %+v, want 1 and %d lines, the last one ok", file, status, lines, wantLines)
 		}
-		if len(complaints) != 1 || !strings.HasPrefix(complaints[0], "replay: "+file+": ") || !strings.Contains(complaints[0], want) {
+		said, ok := strings.CutPrefix(complaints[0], "replay: "+file+": ")
+		if len(complaints) != 1 || !ok || !strings.Contains(said, want) {
 			t.Errorf("%s: got %q, want one sentence with %q", file, complaints, want)
 		}
 	}
 	check(write(t, strings.Replace(plainFile, "😀b", "😀c", 1)), 2, "ends with another text")
 	check(write(t, strings.Replace(plainFile, `😀b\r\n"`, `😀b\n"`, 1)), 2, "ends with another text")
 	check(write(t, history+strings.Replace(history, "21", "12", 1)), 2, "history 2 of 2: ends with another text")
-	check(write(t, strings.Replace(plainFile, "[1, 0", "[4, 0", 1)), 1, "transaction 1 holds an edit that can't be made, at position 4")
-	check(write(t, strings.Replace(plainFile, "[0, 1,", "[0, 9,", 1)), 1, "transaction 1 holds an edit that can't be made, at position 0")
+	outside := "transaction 1 holds an edit that can't be made, at position "
+	check(write(t, strings.Replace(plainFile, "[1, 0", "[4, 0", 1)), 1, outside+"4")
+	check(write(t, strings.Replace(plainFile, "[0, 1,", "[0, 9,", 1)), 1, outside+"0")
 	check(write(t, "nothing"), 1, "is not JSON")
 	check(filepath.Join(t.TempDir(), "absent"), 1, "can't be opened")
 	check(t.TempDir(), 1, "can't be read")
@@ -175,8 +179,9 @@ func TestRunUsage(t *testing.T) {
 	check := func(wantStatus int, want string, args ...string) {
 		t.Helper()
 		var out, errs strings.Builder
-		if status := run(args, 1, &out, &errs); status != wantStatus || !strings.Contains(out.String()+errs.String(), want) {
-			t.Errorf("%q: got status %d, %q, %q, want %d, %q", args, status, out.String(), errs.String(), wantStatus, want)
+		status := run(args, 1, &out, &errs)
+		if got := out.String() + errs.String(); status != wantStatus || !strings.Contains(got, want) {
+			t.Errorf("%q: got status %d, %q, want %d, %q", args, status, got, wantStatus, want)
 		}
 	}
 	check(2, "no file was named")

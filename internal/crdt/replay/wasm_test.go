@@ -10,6 +10,7 @@ import (
 
 // TestWasm: the same program, compiled for a JavaScript engine and run by Node, ends with the same texts.
 func TestWasm(t *testing.T) {
+	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("Node is not installed: make test needs it to try the core as WebAssembly")

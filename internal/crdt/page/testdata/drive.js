@@ -53,7 +53,8 @@ function twoReplicasEndEqual () {
 function manyEditsEndEqual () {
   let seed = 7
   const dice = n => (seed = (seed * 48271) % 2147483647) % n
-  const people = [1, 2, 3].map(n => ({ doc: core.open('start\r\n'), agent: agent(n), at: [], buffer: 'start\r\n', text: 'start\r\n' }))
+  const base = 'start\r\n'
+  const people = [1, 2, 3].map(n => ({ doc: core.open(base), agent: agent(n), at: [], buffer: base, text: base }))
   const told = (p, edits) => {
     p.text = patched(p.text, edits)
     assert.equal(p.text, core.text(p.doc))
@@ -90,7 +91,10 @@ function mistakesAreAnswered () {
     assert(answer instanceof Error, `${name}(${inspect(args)}) gave ${inspect(answer)}, want an Error`)
     assert.match(answer.message, /^(page|crdt): /)
   }
-  const strange = [undefined, null, true, -1, 0.5, NaN, Infinity, 1e300, 10n, 'no', '', Symbol('no'), {}, { length: 3 }, [[]], ['a'], [-1], [1.5], [0], [null], () => 1, new Date(0)]
+  const strange = [
+    undefined, null, true, -1, 0.5, NaN, Infinity, 1e300, 10n, 'no', '', Symbol('no'), {}, { length: 3 }, [[]], ['a'],
+    [-1], [1.5], [0], [null], () => 1, new Date(0)
+  ]
   for (const value of strange) {
     for (const name of ['close', 'text', 'head', 'snapshot']) check(name, value)
     check('load', value)
