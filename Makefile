@@ -9,7 +9,7 @@ NODE_TEST := daemon/earshot/testdata/node
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build share test test-all bench generate lint cross fuzz-short tools clean
+.PHONY: help build share test test-all bench bench-peers generate lint cross fuzz-short tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-all: test fuzz-short ## run make test and what takes longer: each fuzz targ
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench
+
+bench-peers: ## measure the text core beside Yjs, json-joy, Loro, Automerge and diamond-types from npm
+	go run ./internal/bench/peers
 
 generate: ## write what protocol/gen writes: dispatch, openrpc.json, PROTOCOL.md, TypeScript and Lua types
 	go generate ./...
