@@ -180,14 +180,17 @@ func TestDamagedTextOfOthers(t *testing.T) {
 	slow := g.n.connect(manual)
 	slow.fetch(w.uri("a.txt"))
 	h.adds("H")
+	late := g.n.connect(stock("plain"))
+	handed := late.call(&protocol.TextDocumentContentParams{URI: w.uri("a.txt")}).(protocol.TextDocumentContentResult).Text
 	w.pass(5 * time.Second)
 	gone = gone.back()
 	gone.reopen()
 	for slow.edit() != nil {
 		slow.applies()
 	}
+	late.open(w.uri("a.txt"), handed)
 	w.pass(time.Minute)
-	w.want("one\ntwo\nH", h, g, misled, gone, slow, h.n, g.n)
+	w.want("one\ntwo\nH", h, g, misled, gone, slow, late, h.n, g.n)
 	wantHealed(t, 1, w.nodes...)
 
 	slow.manual = false
@@ -197,9 +200,13 @@ func TestDamagedTextOfOthers(t *testing.T) {
 		t.Fatalf("the disk has %q", w.disk["a.txt"])
 	}
 	h.adds("!")
-	w.pass(time.Minute)
 	h.n.connect().call(save(fileURI))
-	w.want("one\ntwo\nH!", h, g, misled, gone, slow, h.n, g.n)
+	w.pass(time.Minute)
+	if !h.n.doc().dirty {
+		t.Error("the disk has damaged text, and the document is not dirty")
+	}
+	h.n.connect().call(save(fileURI))
+	w.want("one\ntwo\nH!", h, g, misled, gone, slow, late)
 	if w.disk["a.txt"] != "one\ntwo\nH!" {
 		t.Errorf("the disk has %q", w.disk["a.txt"])
 	}
@@ -334,6 +341,7 @@ func TestHostileChecks(t *testing.T) {
 	verdict(eve.check(func(f *wire.Check) { f.Version[0]++ }), wire.Moving, "another version")
 	w.pass(checkAfter)
 	wantHealed(t, 0, h.n)
+	verdict(asks(h.n, 5002).check(nil), wire.Equal, "another's truth")
 	was := h.n.doc().text.Text()
 	verdict(eve.check(lies), wire.Differs, "a lie")
 	wantHealed(t, 1, h.n)
@@ -371,6 +379,13 @@ func TestRebuildEvery(t *testing.T) {
 	other.sends(&wire.Resync{Doc: other.num, Summary: other.copied.text.Summary()})
 	if got := other.check(lies); got != wire.Moving {
 		t.Errorf("another text at once: verdict %d, want %d", got, wire.Moving)
+	}
+	if eve.check(nil) != wire.Equal {
+		t.Error("what is equal now is not")
+	}
+	w.pass(checkAfter)
+	if got := eve.check(lies); got != wire.Moving {
+		t.Errorf("the same text, which was equal meanwhile: verdict %d, want %d", got, wire.Moving)
 	}
 	if got := fay.check(lies); got != wire.Differs {
 		t.Errorf("another guest: verdict %d, want %d", got, wire.Differs)
@@ -522,4 +537,38 @@ func TestUnreadableCopy(t *testing.T) {
 func (s *stranger) sendsCopy(op uint32, b []byte) {
 	s.sends(&wire.Opened{Op: op, Doc: 1, Instance: "i", State: &wire.State{Doc: 1}})
 	s.sends(&wire.Chunk{Op: op, Last: true, Data: b})
+}
+
+// TestRenewedButNotTaken: what the host's copy lacks is typed text that nobody else has, until the host says otherwise; and a
+// copy of which the host lacks something is not compared.
+func TestRenewedButNotTaken(t *testing.T) {
+	w := newWorld(t)
+	g, host, _ := visitor(t, w)
+	doc := crdt.New("theirs\n")
+	ed := g.connect(stock("plain"))
+	ed.open("earshot://aaaaaaaaaa/a.txt", "")
+	host.sendsCopy(got[*wire.Open](host)[0].Op, doc.Snapshot())
+	host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+	d := g.doc()
+	for range 2 {
+		w.pass(checkAfter)
+		host.sends(&wire.Checked{Doc: 1, Turn: d.check.turn, Verdict: wire.Differs})
+	}
+	ed.adds("mine")
+	host.sendsCopy(d.asked, doc.Snapshot())
+	w.want("theirs\nmine", ed, g)
+	if d.synced || !d.unacked() {
+		t.Error("what was typed is thought to be at the host")
+	}
+	host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+	g.fx = nil
+	w.pass(time.Minute)
+	if n := len(sent[*wire.Check](g)); n != 0 {
+		t.Errorf("%d checks while the host has not taken everything, want none", n)
+	}
+	host.sends(&wire.Ack{Doc: 1, Count: d.sent})
+	w.pass(time.Minute)
+	if n := len(sent[*wire.Check](g)); n != 1 {
+		t.Errorf("%d checks once it has, want 1", n)
+	}
 }
