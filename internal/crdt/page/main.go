@@ -20,8 +20,8 @@
 // bytes are a Uint8Array. A doc is a number. A version is an array of numbers that mean something to this doc alone; the
 // empty one is the text it began with. edits are [position, deleted, inserted], in order, their positions in the text
 // before all of them, in code points, which is not how JavaScript counts: [...text].length does. An agent is 16
-// hexadecimal digits: a random number that is drawn for one editor and never used again, and whose next edit is made on a
-// version that has its last one.
+// hexadecimal digits in lower case: a random number that is drawn for one editor and never used again, and whose next edit
+// is made on a version that has its last one.
 //
 // What can't be done is answered by an Error and changes nothing. Nothing here throws, so that a page can't end the program.
 package main

@@ -117,6 +117,7 @@ function mistakesAreAnswered () {
   check('edit', doc, agent(1), [], [[0, 2, ''], [1, 1, '']])
   check('edit', doc, '123', [], [[0, 0, 'a']])
   check('edit', doc, 'g'.repeat(16), [], [[0, 0, 'a']])
+  check('edit', doc, 'A'.repeat(16), [], [[0, 0, 'a']])
   check('merge', doc, new Uint8Array([1, 2, 3]))
   check('load', new Uint8Array([1, 2, 3]))
   const { after } = core.edit(doc, agent(1), [], [[0, 0, 'a']])
