@@ -256,6 +256,9 @@ func (e *Engine) shareEvents(d *document) {
 // relay sends what happened since a version to every link that has the document, but the one that it came from.
 func (e *Engine) relay(d *document, since crdt.Frontier, from *remote) {
 	s := d.session
+	if slices.Equal(since, d.text.Head()) {
+		return // a message may hold nothing that is new; an empty one can't be read
+	}
 	if !s.host {
 		if d.synced && from == nil && s.up != nil {
 			d.sent++
