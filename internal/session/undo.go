@@ -43,7 +43,7 @@ type undoStack struct {
 
 	// The last group, while it may go on.
 	kind   editKind
-	lo, hi int // where in the buffer an edit goes on with it
+	lo, hi int // where in the buffer an edit goes on with it: in what was typed last (a bracket's pair, a new line), or behind
 	at     time.Time
 	report reportState
 }
@@ -95,8 +95,8 @@ func (u *undoStack) did(a crdt.Agent, p text.Patch, first, end crdt.LV, now time
 		u.report = reportMore
 	}
 	if n := len(p); n > 0 {
-		u.lo = p.MapPos(p[n-1].Pos+p[n-1].Del, text.After)
-		u.hi = u.lo
+		u.hi = p.MapPos(p[n-1].Pos+p[n-1].Del, text.After)
+		u.lo = u.hi - runes(p[n-1].Ins)
 	}
 	u.forget(end)
 }

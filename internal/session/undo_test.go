@@ -297,6 +297,12 @@ func TestUndoTable(t *testing.T) {
 			s.ann.types(0, 0, "a")
 			s.ann.undo()
 		}, "__b"},
+		{"what is typed into what was just typed goes on with it", "one\ntwo", func(s *undoScene) {
+			s.ann.types(4, 0, "\n")
+			s.ann.types(4, 0, "()")
+			s.ann.types(5, 0, "x")
+			s.ann.undo()
+		}, "one\ntwo"},
 		{"a paste is a group", "", func(s *undoScene) {
 			s.ann.adds("a")
 			s.ann.adds(strings.Repeat("paste", maxKeystroke/4))
