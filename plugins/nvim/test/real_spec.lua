@@ -198,6 +198,44 @@ for name in vim.spairs(files) do
   end)
 end
 
+t.test("u takes back only one's own text", function()
+  t.write('project/undo.txt', 'one\ntwo\n')
+  for _, editor in ipairs({ host, guest }) do
+    editor:lua('vim.g.earshot_own_undo = true')
+  end
+  open('undo.txt')
+  for _, editor in ipairs({ host, guest }) do
+    editor:lua('vim.g.earshot_own_undo = nil')
+  end
+  local function becomes(want, what)
+    for _, editor in ipairs({ host, guest }) do
+      editor:wait(("require('earshot.buffer').text(0) == %q"):format(want), what)
+    end
+    settle(what)
+  end
+  host:type('ggA host types<Esc>')
+  becomes('one host types\ntwo\n', 'the host types')
+  guest:type('Goguest types<Esc>gg0/types<CR>iguest too, <Esc>')
+  becomes('one host guest too, types\ntwo\nguest types\n', 'the guest types')
+  host:type('Gu')
+  becomes('oneguest too, \ntwo\nguest types\n', 'the host undoes')
+  t.equal(host:lua('return vim.fn.line(".")'), 1, "the host's cursor")
+  host:type('<C-r>')
+  becomes('one host guest too, types\ntwo\nguest types\n', 'the host redoes')
+  host:type('2Gdd')
+  becomes('one host guest too, types\nguest types\n', 'the host deletes')
+  guest:type('2u')
+  becomes('one host types\n', 'the guest undoes twice')
+  guest:type('u')
+  guest:wait("vim.tbl_contains(said, 'Earshot: Nothing of yours is left to undo.')", 'that it can undo no more')
+  host:type('u')
+  becomes('one host types\ntwo\n', 'the host undoes the deletion')
+  host:type('u')
+  becomes('one\ntwo\n', 'the host undoes everything')
+  guest:type('2<C-r>')
+  becomes('oneguest too, \ntwo\nguest types\n', 'the guest redoes')
+end)
+
 t.test('nothing had to be mended, and the end is told', function()
   for _, editor in ipairs({ host, guest }) do
     t.truthy(not table.concat(editor:lua('return said'), '\n'):find('to differ'), editor.name)

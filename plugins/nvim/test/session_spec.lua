@@ -456,6 +456,21 @@ t.test("one's own undo, where it is wished for", function()
   end, 'the answer')
   t.equal(fake:sent('textDocument/undo')[1].params.textDocument.uri, vim.uri_from_fname(path))
   t.equal(buffers.text(0), 'ax\n')
+  local left = 1
+  fake.replies['textDocument/redo'] = function()
+    left = left - 1
+    return { applied = left >= 0 }
+  end
+  local nothing, times = 'Nothing of yours is left to redo.', 0
+  vim.api.nvim_feedkeys(vim.keycode('3<C-r><C-r>'), 'mxt', false)
+  t.wait(function()
+    return t.heard(nothing)
+  end, 'the last answer')
+  for _, said in ipairs(t.said) do
+    times = times + (said:find(nothing, 1, true) and 1 or 0)
+  end
+  t.equal(times, 1, 'fewer than asked for is no failure')
+  t.equal(#fake:sent('textDocument/redo'), 4)
   vim.cmd('Earshot leave')
   t.wait(function()
     return not session_is_there()

@@ -275,6 +275,20 @@ local function close_undo(attached)
   vim.api.nvim_buf_call(attached.buf, break_undo)
 end
 
+--- Goes to where the person's own undo changes the text, as Neovim's does.
+---@param attached earshot.Buffer
+---@param edits earshot.Edit[] the last one first
+local function look_there(attached, edits)
+  attached.look_there = nil
+  local buf = attached.buf
+  if buf ~= vim.api.nvim_get_current_buf() or vim.api.nvim_get_mode().mode ~= 'n' then
+    return
+  end
+  local at = edits[#edits].from
+  local row = math.min(at[1], vim.api.nvim_buf_line_count(buf) - 1)
+  vim.api.nvim_win_set_cursor(0, { row + 1, math.min(at[2], #line_at(buf, row)) })
+end
+
 --- Applies prepared edits, with all that is the person's put back in order. Reports are collected by the caller.
 ---@param attached earshot.Buffer
 ---@param edits earshot.Edit[]
@@ -295,6 +309,9 @@ local function edit_buffer(attached, edits)
     for _, eye in ipairs(eyes) do
       -- The text is in already: a window that can't be put back must not turn the answer into a refusal.
       pcall(look_again, buf, eye)
+    end
+    if attached.look_there then
+      pcall(look_there, attached, edits)
     end
     if attached.guest then
       vim.bo[buf].modified = modified -- a guest's follows document/changed

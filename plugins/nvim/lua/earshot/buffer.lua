@@ -39,6 +39,7 @@ local BIG_IDLE_MS = 5000
 ---@field damaged boolean bytes that are no UTF-8 stand in the buffer and are about to be replaced
 ---@field disk? {mtime: table, size: integer} the file as the daemon or this editor last wrote it
 ---@field fixendofline? boolean what a host's option was
+---@field look_there? boolean the next edit is, or holds, what this person undid or redid
 ---@field remote_undo? integer the undo step that the others' last edits are in
 ---@field key string the URI percent-decoded
 ---@field stale boolean the file was written from outside since Neovim last looked

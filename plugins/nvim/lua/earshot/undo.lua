@@ -6,39 +6,57 @@ local M = {}
 
 ---@param method string textDocument/undo or textDocument/redo
 ---@param nothing string said when there was nothing to do
-function M.run(method, nothing)
+---@param times? integer
+local function run(method, nothing, times)
   local session = require('earshot.session')
   local attached = buffers.attached[vim.api.nvim_get_current_buf()]
   if not attached then
     return ui.say('This buffer is not shared.', vim.log.levels.WARN)
   end
-  session.request(method, { textDocument = { uri = attached.uri } }, function(err, result)
-    if err then
-      return ui.fail(err)
-    end
-    if not result.applied then
-      ui.say(nothing)
-    end
-  end)
+  local over = false
+  for nth = 1, times or 1 do
+    session.request(method, { textDocument = { uri = attached.uri } }, function(err, result)
+      if over then
+        return
+      end
+      if err then
+        over = true
+        return ui.fail(err)
+      end
+      if result.applied then
+        attached.look_there = true -- the edit is on its way, behind this answer
+        return
+      end
+      over = true
+      if nth == 1 then
+        ui.say(nothing)
+      end
+    end)
+  end
 end
 
-function M.undo()
-  M.run('textDocument/undo', 'Nothing of yours is left to undo.')
+---@param times? integer
+function M.undo(times)
+  run('textDocument/undo', 'Nothing of yours is left to undo.', times)
 end
 
-function M.redo()
-  M.run('textDocument/redo', 'Nothing of yours is left to redo.')
+---@param times? integer
+function M.redo(times)
+  run('textDocument/redo', 'Nothing of yours is left to redo.', times)
 end
 
----@param own fun()
+---@param own fun(times: integer)
 ---@param native string
 ---@return fun() act the daemon's while the buffer is shared, Neovim's after that
 local function while_shared(own, native)
   return function()
+    local times = vim.v.count1
     if buffers.attached[vim.api.nvim_get_current_buf()] then
-      return own()
+      return own(times)
     end
-    vim.cmd(native)
+    for _ = 1, times do
+      vim.cmd(native)
+    end
   end
 end
 
