@@ -1,12 +1,17 @@
 package crdt
 
-import "earshot/internal/text"
+import (
+	"strings"
+
+	"earshot/internal/text"
+)
 
 // arena makes the small slices that every keystroke returns, many of them in one allocation. None is ever used again,
 // so whoever was given one may keep it.
 type arena struct {
 	versions row
 	edits    []text.Edit
+	texts    strings.Builder
 }
 
 // arenaSize slices come from one allocation: the collector sees a keystroke in 128, and one that is kept holds 4 KiB.
@@ -21,6 +26,21 @@ func (a *arena) patch(e text.Edit) text.Patch {
 	a.edits = a.edits[1:]
 	p[0] = e
 	return p
+}
+
+// text returns b as a string.
+func (a *arena) text(b []byte) string {
+	const short = 32
+	if len(b) > short {
+		return string(b)
+	}
+	if a.texts.Len()+len(b) > a.texts.Cap() {
+		a.texts = strings.Builder{}
+		a.texts.Grow(arenaSize * short / 4)
+	}
+	from := a.texts.Len()
+	a.texts.Write(b)
+	return a.texts.String()[from:]
 }
 
 // row is a row of versions with one head each.

@@ -243,7 +243,7 @@ func (c *change) apply() {
 // edit is what one effect does to the text after the ones before it.
 func (c *change) edit(i int) text.Edit {
 	e := &c.effects[i]
-	return text.Edit{Pos: int(e.pos), Del: int(e.del), Ins: c.d.log.view(e.off, e.size)}
+	return text.Edit{Pos: int(e.pos), Del: int(e.del), Ins: c.d.arena.text(c.d.log.content[e.off : e.off+e.size])}
 }
 
 // patch returns what all effects together do to the text.

@@ -127,6 +127,7 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 	if len(p) == 1 && d.heads.is(at) && d.keystroke(a, &p[0]) {
 		return d.Head(), p, nil
 	}
+	at = d.since(at)
 	direct := at.Equal(d.Head())
 	c := d.begin()
 	if err := c.read(p); err != nil || len(c.ops) == 0 {

@@ -27,6 +27,10 @@ const (
 	patience = 4096
 )
 
+// MarkEvery sets after how many runs, at the latest, a version is noted that may become the oldest one; markEvery if that is
+// less.
+func (d *Doc) MarkEvery(runs int) { d.limits.markEvery = min(markEvery, max(1, runs)) }
+
 // pendingMarks returns the marks whose text is not known yet, which are the last ones.
 func (d *Doc) pendingMarks() []*mark {
 	n := len(d.marks)

@@ -101,6 +101,9 @@ func (d *Doc) follows(f Frontier, agent uint32) bool {
 
 // resolve returns the local form of parents.
 func (d *Doc) resolve(w *batch, ids []wireID) (Frontier, error) {
+	if len(ids) == 0 && d.log.first > 0 {
+		return nil, ErrMissing // made on a version that is forgotten
+	}
 	parents := make(Frontier, len(ids))
 	for i, id := range ids {
 		agent, ok := d.log.names.byID[w.agents[id.agent].id]

@@ -3,7 +3,6 @@ package crdt
 import (
 	"sort"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // oplog holds every event in order of arrival, as runs in flat slices: what was done (ops, content), on what
@@ -124,15 +123,6 @@ func skip(b []byte, n int, ascii bool) int {
 
 // text returns what an insertion inserted.
 func (l *oplog) text(o op) string { return string(l.content[o.off : o.off+o.size]) }
-
-// view returns a part of content without copying it: what is written there stays as it is, but for what a refused
-// change wrote, which nobody was given.
-func (l *oplog) view(off, size uint32) string {
-	if size == 0 {
-		return ""
-	}
-	return unsafe.String(&l.content[off], size)
-}
 
 // extend names n events that go on from the last one and are its author's.
 func (l *oplog) extend(n uint32) {

@@ -1,34 +1,60 @@
 package crdt
 
-// Settle forgets what came before a mark that is in the history of every version in keep, the newest such mark, and
-// reports whether there was something to forget. From then on that mark is the oldest version that is here, and its text
-// the base. No version but those that have it in their history may be used any more, and no event may arrive that was
-// made on one.
+// Settle forgets what came before the Floor of the given versions and reports whether there was something to forget. From
+// then on that is the oldest version that is here, and its text the base. No version but those that have it in their history
+// may be used any more, and no event may arrive that was made on one.
 //
-//	base ──────────▶ mark ────┬──▶ keep₁
+//	base ──────────▶ floor ───┬──▶ keep₁
 //	    ╰─ forgotten ─╯       └──────▶ keep₂
 //
 // It costs as much as copying what remains.
 func (d *Doc) Settle(keep ...Frontier) bool {
+	k := d.floor(keep)
+	if k == 0 {
+		return false
+	}
+	d.marks = append([]*mark(nil), d.marks[k:]...)
+	d.log.settle(d.marks[0].upto)
+	for _, m := range d.marks[1:] {
+		m.runs -= d.marks[0].runs
+	}
+	d.marks[0].runs = 0
+	d.tracker, d.room = nil, 0
+	return true
+}
+
+// Floor returns the newest version that is in the history of all those in keep and to which no event is concurrent: one of
+// those that the Doc has noted, about every 256 runs.
+func (d *Doc) Floor(keep ...Frontier) Frontier {
+	if k := d.floor(keep); k > 0 {
+		return Frontier{d.marks[k].upto - 1}
+	}
+	return d.Oldest()
+}
+
+// floor returns the index of that mark.
+func (d *Doc) floor(keep []Frontier) int {
 	upto := d.log.graph.size()
 	for _, f := range keep {
 		upto = min(upto, f.last())
 	}
-	for i := len(d.marks) - 1; i > 0; i-- {
-		if m := d.marks[i]; m.upto <= upto {
-			d.marks = append([]*mark(nil), d.marks[i:]...)
-			d.log.settle(m.upto)
-			for _, m := range d.marks[1:] {
-				m.runs -= d.marks[0].runs
-			}
-			d.marks[0].runs = 0
-			d.tracker = nil
-			d.room = 0
-			return true
-		}
+	k := len(d.marks) - 1
+	for k > 0 && d.marks[k].upto > upto {
+		k--
 	}
-	return false
+	return k
 }
+
+// Ago returns a version since which the given number of runs, or a few more, have come; the oldest if there are not so many.
+func (d *Doc) Ago(runs int) Frontier {
+	if k := len(d.log.ops) - runs; k > 0 {
+		return Frontier{LV(d.log.ops[k].lv) - 1}
+	}
+	return d.Oldest()
+}
+
+// First returns the number of the first event that is remembered.
+func (d *Doc) First() LV { return d.log.first }
 
 // Oldest returns the oldest version that is here, whose text is the base: the root until something is forgotten.
 func (d *Doc) Oldest() Frontier { return d.log.oldest() }

@@ -120,6 +120,16 @@ func TestForgottenIsMissed(t *testing.T) {
 	if _, err := d.Merge(old.Since(late)); !errors.Is(err, ErrMissing) {
 		t.Errorf("merge: got %v, want %v", err, ErrMissing)
 	}
+	root := New("")
+	mustEdit(t, root, 4, nil, text.Patch{{Ins: "z"}})
+	if _, err := d.Merge(root.Since(nil)); !errors.Is(err, ErrMissing) {
+		t.Errorf("merge of what has no parents: got %v, want %v", err, ErrMissing)
+	}
+	if m, err := new(Receiver).Read(root.Send(new(Sender), nil, nil)); err != nil {
+		t.Error(err)
+	} else if _, err := d.Receive(m); !errors.Is(err, ErrMissing) {
+		t.Errorf("receive of what has no parents: got %v, want %v", err, ErrMissing)
+	}
 	if got := d.Text().String(); got != before {
 		t.Errorf("got %q, want %q", got, before)
 	}

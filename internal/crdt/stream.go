@@ -377,6 +377,9 @@ func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {
 	if blk.seq < d.log.names.agents[agent].base {
 		return c.goOn(agent, blk.seq, blk.op.n, c.ops, m.content)
 	}
+	if len(ids) == 0 && d.log.first > 0 {
+		return ErrMissing // made on a version that is forgotten
+	}
 	parents := c.parents[:0]
 	for _, id := range ids {
 		agent, ok := m.stream.agents[id.agent].in(&d.log.names)

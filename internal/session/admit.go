@@ -272,6 +272,9 @@ func (e *Engine) memberLeft(s *session, m *protocol.Member, how string) {
 	s.members = slices.DeleteFunc(s.members, func(o *protocol.Member) bool { return o == m })
 	s.knocks = slices.DeleteFunc(s.knocks, func(k *knock) bool { return k.member == m })
 	delete(s.away, m.ID)
+	for _, d := range s.docs {
+		d.closedBy(m.ID)
+	}
 	e.emit(Forget{Session: s.id, Member: m.ID})
 	e.tellHappening(protocol.Happening{Event: "left", Session: s.id, Member: info, Reason: how})
 	e.changed(s)

@@ -76,8 +76,8 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 	case !d.shown && d.session.host:
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
 		e.bindReturning(m, d.text.Head(), opened)
-	case isSessionURI(m.key) && (m.client.blank(opened) || !d.misses(m) && !m.client.had[m.key]):
-		// A buffer that was never given the text says nothing about it.
+	case isSessionURI(m.key) && (m.client.blank(opened) || stamp == "" && !d.misses(m) && !m.client.had[m.key]):
+		// A buffer that was never given the text says nothing about it. One with a stamp was, so long ago that it is forgotten.
 		m.at, m.buffer = slices.Clone(d.text.Head()), opened
 		m.skew, _ = text.NewPatch(text.Edit{Del: d.text.Text().Len(), Ins: opened.String()})
 	default:
@@ -91,7 +91,7 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 		return nil, false
 	}
 	at, stamped, ok := d.atStamp(stamp)
-	if !ok {
+	if !ok || !d.text.Contains(at, d.floor) {
 		return nil, false
 	}
 	agent, known := d.heirOf(stamped)

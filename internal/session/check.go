@@ -78,11 +78,19 @@ func afterHash(r *text.Rope) time.Duration {
 	return checkCost * time.Duration(r.Size()) / crdt.MaxText
 }
 
+// hashOf returns the SHA-256 of a text's UTF-8.
+func hashOf(r *text.Rope) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	_, _ = r.WriteTo(h) // a hash takes everything
+	h.Sum(sum[:0])
+	return sum
+}
+
 // textSum hashes the text at the head.
 func (d *document) textSum() [sha256.Size]byte {
 	c := &d.check
 	if head := d.text.Head(); !c.summed || !slices.Equal(c.sumAt, head) {
-		c.sum, c.sumAt, c.summed = d.text.Text().SHA256(), slices.Clone(head), true
+		c.sum, c.sumAt, c.summed = hashOf(d.text.Text()), slices.Clone(head), true
 	}
 	return c.sum
 }
@@ -151,7 +159,7 @@ func (e *Engine) checkCopy(d *document) {
 	c.due, c.rest = time.Time{}, e.now.Add(afterHash(d.text.Text()))
 	c.turn++
 	c.asked = true
-	e.frame(d.session.up, Live, &wire.Check{Doc: d.num, Turn: c.turn, Version: d.versionSum(), Text: d.text.Text().SHA256()})
+	e.frame(d.session.up, Live, &wire.Check{Doc: d.num, Turn: c.turn, Version: d.versionSum(), Text: hashOf(d.text.Text())})
 }
 
 // takeChecked takes the host's word on a copy.

@@ -34,7 +34,7 @@ type document struct {
 
 	// Host, with a file: what the disk held when it was last read or written.
 	stamp  string
-	diskAt crdt.Frontier
+	diskAt base // without its text
 
 	mirrors []*mirror
 	lost    []*lostMirror
@@ -44,6 +44,10 @@ type document struct {
 	heirs   map[crdt.Agent]crdt.Agent // of the agents of buffers here: who goes on for each; most for themselves
 	marked  map[string]time.Time      // member → when its last change was told to subscribers of events
 	idle    time.Time                 // since when nobody has it; zero while somebody has
+
+	floors  map[string]crdt.Frontier // host: by member, what all that the guest may yet do builds on
+	floor   crdt.Frontier            // guest: what the host was told of that
+	askedAt time.Time                // host: when the guests were last asked
 
 	inTouched bool
 	stepFrom  crdt.Frontier // head when its editors were last brought up to date,
@@ -237,6 +241,7 @@ func (e *Engine) bringUpToDate(d *document) {
 		e.advance(m)
 	}
 	d.stepFrom, d.stepPatch = slices.Clone(d.text.Head()), nil
+	e.shorten(d)
 	if d.session.host && d.session.state == protocol.SessionEnded {
 		e.part(d)
 		return

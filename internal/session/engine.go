@@ -18,6 +18,8 @@ type Config struct {
 	PID     int
 	// Auto: the daemon ends when its last client and session have been gone for IdleGrace.
 	Auto bool
+	// KeepRuns of a document's history are kept; 0 stands for the constant. Tests make it small.
+	KeepRuns int
 }
 
 // Engine is the whole state of a daemon.

@@ -176,6 +176,8 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		e.takeChunk(r, f)
 	case *wire.Reset:
 		e.takeReset(s, f)
+	case *wire.Floor:
+		e.takeFloor(r, f)
 	case *wire.Resync:
 		e.takeResync(r, f)
 	case *wire.Events:
@@ -578,6 +580,8 @@ func (e *Engine) replace(d *document, doc *crdt.Doc) {
 	d.pins, d.lost, d.void = nil, nil, false
 	d.synced, d.sent, d.acked, d.check.asked = false, 0, 0, false
 	d.begin()
+	e.remembers(d)
+	d.floor = nil
 	d.behind = slices.Clone(doc.Head())
 	for _, m := range d.mirrors {
 		e.rebase(m, doc)

@@ -102,6 +102,7 @@ func (e *Engine) addBuffer(s *session, own *private) {
 	end := text.DetectLineEnd(own.item.Text)
 	d.form = protocol.Form{EOL: end.String(), Encoding: "utf-8", FinalNewline: strings.HasSuffix(own.item.Text, "\n")}
 	d.start(end.ToLF(own.item.Text))
+	e.remembers(d)
 }
 
 // bufferPath finds a name for a buffer without a file.
@@ -435,7 +436,8 @@ func (e *Engine) load(d *document) {
 		}
 		d.form, d.stamp, d.identity, d.readonly = got.Form, got.Stamp, got.Identity, got.Readonly
 		d.start(got.Text)
-		d.diskAt = slices.Clone(d.text.Head())
+		e.remembers(d)
+		d.diskAt = base{at: slices.Clone(d.text.Head())}
 		d.finish(nil)
 		e.touch(d)
 	})

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"slices"
 
 	"earshot/internal/crdt"
@@ -126,6 +127,9 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 		e.openFor(r, f)
 	case *wire.Close:
 		r.forget(f.Doc)
+		if d := s.doc(f.Doc); d != nil {
+			d.closedBy(r.member)
+		}
 	case *wire.Save:
 		e.saveFor(r, f)
 	case *wire.Create:
@@ -138,6 +142,8 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 		e.checkFrom(r, f)
 	case *wire.Presence:
 		e.presenceArrived(r, f)
+	case *wire.Floor:
+		e.floorOf(r, f)
 	default:
 		e.misbehaved(r, "sent what only a host may send")
 	}
@@ -210,8 +216,9 @@ const MaxOpen = 512
 // guest has asked for them by Resync.
 func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
 	b := d.text.Snapshot()
-	if r.docs[d.num] == nil { // by another name it may have it already, and is sent its events
+	if !r.has(d) { // by another name it may have it already, and is sent its events
 		r.docs[d.num] = &remoteDoc{}
+		d.builds(r.member, d.text.Head())
 	}
 	d.shown = true
 	st := d.state()
@@ -284,6 +291,10 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 		return
 	}
 	lacking, err := d.text.SinceSummary(f.Summary)
+	if errors.Is(err, crdt.ErrForgotten) {
+		e.reset(r, d, "the host no longer knows what it is about")
+		return
+	}
 	if err != nil {
 		e.misbehaved(r, "sent a summary that can't be read")
 		return
@@ -293,6 +304,7 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 		return
 	}
 	rd := r.about(d.num)
+	d.builds(r.member, nil) // if it was not said what it has
 	r.pending -= len(rd.partial)
 	rd.synced, rd.taken, rd.partial = true, 0, nil
 	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
@@ -434,5 +446,6 @@ const maxSlack = 64 << 10
 // reset tells a guest that its copy is void.
 func (e *Engine) reset(r *remote, d *document, why string) {
 	r.forget(d.num)
+	d.closedBy(r.member)
 	e.frame(r, Live, &wire.Reset{Doc: d.num, Reason: why})
 }

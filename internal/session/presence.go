@@ -81,6 +81,14 @@ func (m *mirror) place(p protocol.Position) (int, bool) {
 	return m.skew.UnmapPos(pos, text.Before), true
 }
 
+func versionOf(heads []wire.Head) crdt.Version {
+	v := make(crdt.Version, 0, len(heads))
+	for _, h := range heads {
+		v = append(v, crdt.ID{Agent: crdt.Agent(h.Agent), Seq: h.Seq})
+	}
+	return v
+}
+
 func headsOf(d *document, f crdt.Frontier) []wire.Head {
 	v := d.text.Version(f)
 	heads := make([]wire.Head, 0, len(v))
@@ -288,11 +296,7 @@ func (e *Engine) cursorFor(c *client, s *session, p *presence) protocol.Cursor {
 // wayFrom is the change from a version to the mirror's; of a version that is not here yet, what is known of it counts
 // as the mirror's own.
 func (m *mirror) wayFrom(heads []wire.Head) text.Patch {
-	v := make(crdt.Version, 0, len(heads))
-	for _, h := range heads {
-		v = append(v, crdt.ID{Agent: crdt.Agent(h.Agent), Seq: h.Seq})
-	}
-	from, err := m.doc.text.Frontier(v)
+	from, err := m.doc.text.Frontier(versionOf(heads))
 	if err != nil || slices.Equal(from, m.at) {
 		return nil
 	}

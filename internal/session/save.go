@@ -57,7 +57,7 @@ func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
 
 // saved notes that the disk holds a version.
 func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
-	d.stamp, d.diskAt = stamp, at
+	d.stamp, d.diskAt = stamp, base{at: at}
 	d.dirty = !slices.Equal(at, d.text.Head())
 	d.pin()
 	e.touch(d)
@@ -65,18 +65,23 @@ func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
 }
 
 // mergeDisk takes a text that someone else wrote to the disk as the disk's edit of the version it had before.
-func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form protocol.Form, stamp string) {
+func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form, stamp string) {
 	if d.form.EOL == text.CRLF.String() && strings.Contains(now, "\r\n") {
 		// Its line ends are mixed now. The document's own stay what they were; the next save makes them one again.
 		now, form.EOL = text.CRLF.ToLF(now), d.form.EOL
 	}
 	if shown, ok := d.shows(now); ok { // a host's editor wrote it and has not said so yet
-		was = shown
+		was = base{at: shown}
 	}
-	p := text.Diff(d.text.TextAt(was).String(), now)
-	after := slices.Clone(was)
+	held := d.text.TextAt(was.at)
+	held.Apply(was.skew)
+	p, skew := text.Diff(held.String(), now), was.skew
+	if len(skew) > 0 {
+		p, skew = through(skew, p, held.Len())
+	}
+	after := slices.Clone(was.at)
 	if len(p) > 0 {
-		at, head, err := d.text.Edit(e.agent(), was, p)
+		at, head, err := d.text.Edit(e.agent(), was.at, p)
 		if err != nil {
 			e.emit(Warn{What: "the disk's change was refused by the graph: " + err.Error()})
 			return
@@ -84,9 +89,9 @@ func (e *Engine) mergeDisk(d *document, was crdt.Frontier, now string, form prot
 		after = slices.Clone(at)
 		d.moved(head)
 	}
-	d.stamp, d.diskAt = stamp, after
+	d.stamp, d.diskAt = stamp, base{at: after, skew: skew}
 	d.setForm(protocol.Form{EOL: form.EOL, BOM: form.BOM, Encoding: d.form.Encoding, FinalNewline: d.form.FinalNewline})
-	d.dirty = !slices.Equal(after, d.text.Head())
+	d.dirty = len(skew) > 0 || !slices.Equal(after, d.text.Head())
 	e.touch(d)
 }
 

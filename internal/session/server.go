@@ -201,7 +201,7 @@ func (sv *server) Verify(r protocol.Request[protocol.VerifyResult], p *protocol.
 		refuse(e, r, protocol.Errorf(protocol.NoSuchDocument, "This document is not open here; send textDocument/didOpen first."))
 		return
 	}
-	sum := m.buffer.SHA256()
+	sum := hashOf(m.buffer)
 	idle := m.flight == nil && m.version == p.TextDocument.Version
 	if !idle || hex.EncodeToString(sum[:]) == p.SHA256 {
 		reply(e, r, protocol.VerifyResult{Equal: true}) // not idle: nothing can be said, ask again later

@@ -143,6 +143,18 @@ func (u *undoStack) forget(events crdt.LV) {
 	}
 }
 
+// forgetBefore drops what builds on events of which nothing is known any more.
+func (u *undoStack) forgetBefore(first crdt.LV) {
+	for len(u.bounds) > 0 && u.bounds[0] < first {
+		if u.state == 0 || len(u.bounds) == 2 {
+			u.clear()
+			return
+		}
+		u.bounds = slices.Delete(u.bounds, 0, 1)
+		u.state--
+	}
+}
+
 // undoNeeds is the first event of the document that an undo may yet ask about: from there on history must be kept, and what
 // was deleted since. It is the number of events if nothing can be taken back, and never more than MaxUndoEvents before.
 func (d *document) undoNeeds() crdt.LV {

@@ -88,7 +88,7 @@ const settled = session.UndoPause + 3*time.Second
 // then is there is known exactly.
 func (r *run) undoAtRest() {
 	for i, s := range r.seats {
-		if r.w.err != nil || r.damaged || r.plan.Repeats {
+		if r.w.err != nil || r.damaged || r.plan.Repeats || r.w.keepRuns > 0 {
 			return
 		}
 		if other := r.seats[(i+1)%len(r.seats)]; s.up && s.opened && other.up && other.opened {

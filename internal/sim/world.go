@@ -40,6 +40,8 @@ type World struct {
 	log     []string
 	cut     int  // links broken so far
 	warned  bool // a warning is what the plan asks for
+
+	keepRuns int // of a document's history; 0 stands for what people have
 }
 
 // node is one daemon.
@@ -160,7 +162,7 @@ func (w *World) addNode(name string) *node {
 	for i := range seed {
 		seed[i] = byte(w.rng.Uint32())
 	}
-	n.engine = session.New(session.Config{Seed: seed, GOOS: "linux", Name: name})
+	n.engine = session.New(session.Config{Seed: seed, GOOS: "linux", Name: name, KeepRuns: w.keepRuns})
 	w.nodes = append(w.nodes, n)
 	return n
 }

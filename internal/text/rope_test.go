@@ -2,6 +2,8 @@ package text
 
 import (
 	"crypto/sha256"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -73,7 +75,7 @@ func checkRope(t *testing.T, r *Rope, m model) {
 	if r.Len() != len(m) || r.Size() != len(want) || r.Lines() != strings.Count(want, "\n")+1 {
 		t.Errorf("Len, Size, Lines = %d, %d, %d", r.Len(), r.Size(), r.Lines())
 	}
-	if got, want := r.SHA256(), sha256.Sum256([]byte(want)); got != want {
+	if got, want := hashOf(r), sha256.Sum256([]byte(want)); got != want {
 		t.Errorf("SHA256 = %x, want %x", got, want)
 	}
 	if !r.Equal(New(want)) {
@@ -226,12 +228,34 @@ func TestChunksStop(t *testing.T) {
 	}
 }
 
+// hashOf returns the SHA-256 of a text by way of WriteTo.
+func hashOf(r *Rope) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	_, _ = r.WriteTo(h) // a hash takes everything
+	h.Sum(sum[:0])
+	return sum
+}
+
+// TestWriteToStops: at the first error, and tells how much was written.
+func TestWriteToStops(t *testing.T) {
+	reader, writer := io.Pipe()
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := New(source(5000)).WriteTo(writer); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("got %d bytes written and error %v, want 0 and %v", n, err, io.ErrClosedPipe)
+	}
+	if n, err := New("text").WriteTo(io.Discard); n != 4 || err != nil {
+		t.Errorf("got %d bytes written and error %v, want 4", n, err)
+	}
+}
+
 // TestBytesThatAreNotText: they are a fault of the caller, but must not tear the tree.
 func TestBytesThatAreNotText(t *testing.T) {
 	r := New(strings.Repeat("\x80", 5000) + strings.Repeat("\xff", 5000))
 	r.Insert(0, "\xf0\x9f")
 	r.Delete(0, r.Len()/2)
-	if got := r.SHA256(); got != sha256.Sum256([]byte(r.String())) || r.Size() != len(r.String()) {
+	if got := hashOf(r); got != sha256.Sum256([]byte(r.String())) || r.Size() != len(r.String()) {
 		t.Errorf("%d bytes are said to be %d", len(r.String()), r.Size())
 	}
 }

@@ -31,6 +31,7 @@ const (
 	kindResync   frameKind = 0x19
 	kindPresence frameKind = 0x1a
 	kindCreate   frameKind = 0x1b
+	kindFloor    frameKind = 0x1c
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
@@ -229,6 +230,15 @@ type Events struct {
 	Data          []byte
 }
 
+// Floor is about how far back a document's history is needed. From the host, with Ask, it asks a guest for the newest version
+// that all which the guest may yet do builds on, and without it says that nothing builds on anything older than Head any
+// more. From a guest it is the answer. Without a Head it is the version that the document began with.
+type Floor struct {
+	Doc  uint32 `json:"doc"`
+	Ask  bool   `json:"ask,omitempty"`
+	Head *Head  `json:"head,omitempty"`
+}
+
 // Ack tells a guest how many of its whole Events messages for the document the host has taken since the last Resync.
 type Ack struct {
 	Doc   uint32
@@ -287,6 +297,7 @@ func (*Resync) kind() frameKind   { return kindResync }
 func (*Presence) kind() frameKind { return kindPresence }
 func (*Events) kind() frameKind   { return kindEvents }
 func (*Ack) kind() frameKind      { return kindAck }
+func (*Floor) kind() frameKind    { return kindFloor }
 func (*Chunk) kind() frameKind    { return kindChunk }
 func (*Check) kind() frameKind    { return kindCheck }
 func (*Checked) kind() frameKind  { return kindChecked }
@@ -392,6 +403,8 @@ func emptyFrame(k frameKind) Frame {
 		return new(Resync)
 	case kindPresence:
 		return new(Presence)
+	case kindFloor:
+		return new(Floor)
 	}
 	return nil
 }
