@@ -259,20 +259,20 @@ func (r *retreat) look() {
 	for _, s := range r.deletions {
 		r.shift(s, ^uint16(0))
 	}
-	r.cutMembers(func(m *member, s span, _ width) { m.spared = s.state <= 1 })
+	r.cutMembers(func(m *member, s span) { m.spared = s.state <= 1 })
 	for _, s := range r.deletions {
 		r.shift(s, 1)
 	}
-	r.cutMembers(func(m *member, s span, w width) { m.shown, m.pos = s.state == 1, w.now })
+	r.cutMembers(func(m *member, s span) { m.shown, m.pos = s.state == 1, r.beforeItem(s.id).now })
 }
 
-// cutMembers cuts the members where their spans end, and lets see look at each part, its span and what is before it.
-func (r *retreat) cutMembers(see func(m *member, s span, before width)) {
-	var parts []member
+// cutMembers cuts the members where their spans end, and lets see look at each part and its span.
+func (r *retreat) cutMembers(see func(m *member, s span)) {
+	parts := make([]member, 0, len(r.members))
 	for _, m := range r.members {
 		r.eachSpan(m.id, m.id+m.n, func(_ spot, s span) {
 			part := m.cut(s.id-m.id, s.n)
-			see(&part, s, r.beforeItem(s.id))
+			see(&part, s)
 			parts = append(parts, part)
 		})
 	}
@@ -292,13 +292,13 @@ func (r *retreat) beforeItem(id uint32) width {
 
 // align cuts the members so that two which have a root in common have all of them in common.
 func (r *retreat) align() {
-	var cuts []uint32
+	cuts := make([]uint32, 0, 2*len(r.members))
 	for _, m := range r.members {
 		cuts = append(cuts, m.root, m.root+m.n)
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
-	var parts []member
+	parts := make([]member, 0, len(r.members))
 	for _, m := range r.members {
 		k, _ := slices.BinarySearch(cuts, m.root)
 		for off := uint32(0); off < m.n; {

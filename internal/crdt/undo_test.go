@@ -79,34 +79,48 @@ func TestUndoOfOnePerson(t *testing.T) {
 // TestUndoAgainstOracle: among others who write at the same time, what is taken back is what the oracle says.
 func TestUndoAgainstOracle(t *testing.T) {
 	eachWorld(t, 600, 10, func(t *testing.T, w *world) {
-		p, u := newPerson(100, w.authors[0].agent), &undoOracle{twins: map[*oracleItem]oracleTwin{}}
-		for range 40 {
-			switch w.pick.IntN(8) {
-			case 0, 1:
-				p.state = max(0, p.state-1)
-				w.takeBack(p, u)
-			case 2:
-				p.state = min(len(p.bounds)-1, p.state+1)
-				w.takeBack(p, u)
-			case 3, 4:
-				first := w.doc.Events()
-				if w.edit(w.authors[0]); w.doc.Events() > first {
-					p.did(LV(first), LV(w.doc.Events()))
-				}
-			default:
-				w.edit(w.authors[1+w.pick.IntN(len(w.authors)-1)])
-				if w.pick.IntN(3) == 0 {
-					w.authors[w.pick.IntN(len(w.authors))].at = w.doc.Head()
-				}
-			}
-			if t.Failed() {
-				return
-			}
-		}
+		w.undoing(40)
 		d := New(w.doc.Base())
 		w.deliver(d, w.messages())
 		sameDoc(t, d, w.doc)
 	})
+}
+
+// FuzzUndo: the same, as the fuzzer wishes.
+func FuzzUndo(f *testing.F) {
+	f.Add([]byte("type, delete, undo, redo"))
+	f.Add([]byte("\x05abc\x03\x03\x03\x02\x00\x01\x04\x04\x00\x00\x05\x06\x07\x02\x02"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		newWorld(t, &byteChooser{b}, 3).undoing(min(len(b), 60))
+	})
+}
+
+// undoing lets the first author write, undo and redo, and the others write.
+func (w *world) undoing(steps int) {
+	p, u := newPerson(100, w.authors[0].agent), &undoOracle{twins: map[*oracleItem]oracleTwin{}}
+	for range steps {
+		switch w.pick.IntN(8) {
+		case 0, 1:
+			p.state = max(0, p.state-1)
+			w.takeBack(p, u)
+		case 2:
+			p.state = min(len(p.bounds)-1, p.state+1)
+			w.takeBack(p, u)
+		case 3, 4:
+			first := w.doc.Events()
+			if w.edit(w.authors[0]); w.doc.Events() > first {
+				p.did(LV(first), LV(w.doc.Events()))
+			}
+		default:
+			w.edit(w.authors[1+w.pick.IntN(len(w.authors)-1)])
+			if w.pick.IntN(3) == 0 {
+				w.authors[w.pick.IntN(len(w.authors))].at = w.doc.Head()
+			}
+		}
+		if w.t.Failed() {
+			return
+		}
+	}
 }
 
 // takeBack goes to the person's state, in the Doc and in the oracle.
