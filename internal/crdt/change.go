@@ -102,11 +102,12 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 		t.move(parents)
 		length = t.total().now
 	}
-	if err := checkOps(ops, length, uint32(d.limits.text)); err != nil {
+	length, err := checkOps(ops, length, uint32(d.limits.text))
+	if err != nil {
 		return err
 	}
 	first := d.log.graph.size()
-	c.push(agent, parents, ops, content, length)
+	c.push(agent, parents, ops, content)
 	end := d.log.graph.size()
 	before := len(c.effects)
 	if t == nil {
@@ -118,7 +119,7 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 		c.length += e.ins - e.del
 	}
 	d.heads.advance(parents, end-1)
-	d.mark()
+	d.mark(length)
 	return nil
 }
 
@@ -150,25 +151,24 @@ func (c *change) fits(parents Frontier, ops, events, bytes int) error {
 }
 
 // checkOps checks that every event lies in the text it was made on, which is a matter of its ancestors alone:
-// a refused event is refused everywhere.
-func checkOps(ops []op, length, limit uint32) error {
+// a refused event is refused everywhere. It returns the length after them.
+func checkOps(ops []op, length, limit uint32) (after uint32, err error) {
 	for _, o := range ops {
 		switch {
 		case o.kind == insert && o.pos > length,
 			o.kind != insert && o.pos >= length,
 			o.kind == remove && o.n > length-o.pos,
 			o.kind == backspace && o.n > o.pos+1:
-			return ErrPosition
+			return 0, ErrPosition
 		case o.kind == insert && length+o.n > limit:
-			return ErrTooLarge
+			return 0, ErrTooLarge
 		}
-		o.length = length
-		length = o.lengthAfter(o.n)
+		length = o.lengthAfter(length)
 	}
-	return nil
+	return length, nil
 }
 
-func (c *change) push(agent uint32, parents Frontier, ops []op, content []byte, length uint32) {
+func (c *change) push(agent uint32, parents Frontier, ops []op, content []byte) {
 	l := &c.d.log
 	lv := l.graph.size()
 	n, _ := measure(ops)
@@ -180,9 +180,9 @@ func (c *change) push(agent uint32, parents Frontier, ops []op, content []byte, 
 	for _, o := range ops {
 		for rest := o; rest.n > 0; {
 			o, rest = rest.chunk(content)
-			o.lv, o.length = uint32(lv), length
+			o.lv = uint32(lv)
 			l.push(o, content, how)
-			lv, length, how = lv+LV(o.n), o.lengthAfter(o.n), mayJoin
+			lv, how = lv+LV(o.n), mayJoin
 		}
 	}
 }
@@ -226,14 +226,14 @@ func (c *change) apply() {
 	added := len(pending) > 0
 	for i := range c.effects {
 		for len(pending) > 0 && pending[0].upto <= c.effects[i].lv {
-			pending[0].text = d.text.Clone()
+			pending[0].apply(d.text)
 			pending = pending[1:]
 		}
 		edit := c.edit(i)
 		d.text.Replace(edit.Pos, edit.Del, edit.Ins)
 	}
 	for _, m := range pending {
-		m.text = d.text.Clone()
+		m.apply(d.text)
 	}
 	if added {
 		d.thinMarks()

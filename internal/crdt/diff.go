@@ -130,7 +130,7 @@ func (d *Doc) patch(turns []turn) text.Patch {
 			p = append(p, text.Edit{Pos: pos})
 		}
 		if u.appear {
-			d.textOf(&ins, u.id, u.n)
+			d.writeItems(&ins, u.id, u.n)
 			shift -= int(u.n)
 		} else {
 			p[len(p)-1].Del += int(u.n)

@@ -40,7 +40,7 @@ type Doc struct {
 // one. It must be valid UTF-8 of at most MaxText bytes.
 func New(base string) *Doc {
 	d := &Doc{text: text.New(base), limits: standardLimits()}
-	d.marks = []*mark{{text: d.text.Clone()}}
+	d.marks = []*mark{{text: d.text.Clone(), made: true, length: uint32(d.text.Len())}}
 	return d
 }
 
@@ -161,12 +161,10 @@ func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
 	if d.room -= e.Del + size; d.room < 0 && !d.makeRoom(e.Del+size) {
 		return false
 	}
-	if last := &l.ops[len(l.ops)-1]; size == 1 && last.goesOn(e) {
-		last.n++
-		last.size++
+	if size == 1 && l.goesOn(e) {
 		l.content = append(l.content, e.Ins[0])
 		l.extend(1)
-	} else if !d.key(last, e) {
+	} else if !d.key(e) {
 		return false
 	}
 	d.text.Replace(e.Pos, e.Del, e.Ins)
@@ -174,15 +172,17 @@ func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
 	return true
 }
 
-// goesOn reports whether a one-byte insertion is what comes next in an insertion of ASCII.
-func (o *op) goesOn(e *text.Edit) bool {
-	return e.Pos == int(o.pos+o.n) && e.Del == 0 && o.kind == insert && o.size == o.n && e.Ins[0] < utf8.RuneSelf
+// goesOn reports whether a one-byte insertion is what comes next in the last op, an insertion of ASCII.
+func (l *oplog) goesOn(e *text.Edit) bool {
+	last := &l.ops[len(l.ops)-1]
+	n := uint32(l.graph.size()) - last.lv
+	return e.Pos == int(last.at+n) && e.Del == 0 && uint32(len(l.content))-last.off == n && e.Ins[0] < utf8.RuneSelf
 }
 
 // key adds an edit of the head to the log behind its last op, if it is one op, valid and not long.
-func (d *Doc) key(last *op, e *text.Edit) bool {
+func (d *Doc) key(e *text.Edit) bool {
 	l, length, size := &d.log, d.text.Len(), len(e.Ins)
-	o := op{lv: uint32(l.graph.size()), pos: uint32(e.Pos), length: uint32(length), off: uint32(len(l.content))}
+	o := op{lv: uint32(l.graph.size()), pos: uint32(e.Pos), off: uint32(len(l.content))}
 	switch {
 	case e.Pos < 0 || e.Pos > length:
 		return false
@@ -193,14 +193,14 @@ func (d *Doc) key(last *op, e *text.Edit) bool {
 	default:
 		return false
 	}
-	joined := last.join(o)
+	joined := l.joinAt(len(l.ops)-1, o)
 	if !joined && len(l.ops)-d.marks[len(d.marks)-1].runs >= d.limits.markEvery {
 		return false // time for a mark
 	}
 	l.content = append(l.content, e.Ins...)
 	l.extend(o.n)
 	if !joined {
-		l.ops = append(l.ops, o)
+		l.ops = append(l.ops, o.run())
 	}
 	return true
 }
@@ -222,11 +222,11 @@ func (d *Doc) TextAt(f Frontier) *text.Rope {
 	return r
 }
 
-// textOf returns the characters of n items with neighbouring ids.
-func (d *Doc) textOf(b *strings.Builder, id, n uint32) {
+// writeItems writes the characters of n items with neighbouring ids.
+func (d *Doc) writeItems(b *strings.Builder, id, n uint32) {
 	if id >= underwater {
 		from := int(id - underwater)
-		b.WriteString(d.tracker.mark.text.Slice(from, from+int(n)))
+		b.WriteString(d.textOf(d.tracker.mark).Slice(from, from+int(n)))
 		return
 	}
 	d.log.each(LV(id), LV(id+n), func(o op) { b.Write(d.log.content[o.off : o.off+o.size]) })

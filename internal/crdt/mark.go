@@ -7,10 +7,13 @@ import (
 )
 
 // mark is a version that a tracker can begin at: every event is either in its history or builds on it. Its text
-// is kept (a copy on write), for a Diff that shows deleted characters again.
+// is kept (a copy on write), for a Diff that shows deleted characters again, where that is likely to be asked for; else it is
+// made again from an older mark's.
 type mark struct {
 	upto   LV         // the mark's history is all events before
-	text   *text.Rope // nil until the change that makes the mark is applied
+	text   *text.Rope // nil: not known yet, or not kept
+	made   bool       // the change that makes the mark is applied
+	length uint32     // of the text
 	runs   int        // ops in the log when the mark was made
 	serial uint
 }
@@ -25,6 +28,11 @@ const (
 	markDensity = 8
 	// patience is how many runs a tracker may hold before it begins anew at a later mark, if one serves.
 	patience = 4096
+	// keepTexts newest marks have their texts, and older ones whose number a multiple of sparseTexts is: each holds what
+	// was changed until the next one, so that all would take more than the log. To make one again takes as much as to
+	// replay the runs since one that is there: 16,384 at most, which take some 5 ms.
+	keepTexts   = 3
+	sparseTexts = 64
 )
 
 // MarkEvery sets after how many runs, at the latest, a version is noted that may become the oldest one; markEvery if that is
@@ -34,21 +42,42 @@ func (d *Doc) MarkEvery(runs int) { d.limits.markEvery = min(markEvery, max(1, r
 // pendingMarks returns the marks whose text is not known yet, which are the last ones.
 func (d *Doc) pendingMarks() []*mark {
 	n := len(d.marks)
-	for d.marks[n-1].text == nil {
+	for n > 0 && !d.marks[n-1].made {
 		n--
 	}
 	return d.marks[n:]
 }
 
-// mark makes the head a mark, without its text, if it can be one and the last one is some way back.
-func (d *Doc) mark() bool {
-	last := d.marks[len(d.marks)-1]
-	runs := len(d.log.ops)
-	if len(d.Head()) != 1 || runs-last.runs < d.limits.markEvery {
-		return false
+// apply notes the text of a mark.
+func (m *mark) apply(at *text.Rope) { m.text, m.made = at.Clone(), true }
+
+// textOf returns the text of a mark.
+func (d *Doc) textOf(m *mark) *text.Rope {
+	if m.text != nil {
+		return m.text
 	}
-	d.marks = append(d.marks, &mark{upto: d.Head().last(), runs: runs, serial: last.serial + 1})
-	return true
+	k := len(d.marks) - 1
+	for d.marks[k].text == nil || d.marks[k].upto > m.upto {
+		k--
+	}
+	t := newTracker(&d.log, d.marks[k])
+	r := d.marks[k].text.Clone()
+	var effects []effect
+	t.runTo(m.upto, &effects)
+	for _, e := range effects {
+		r.Replace(int(e.pos), int(e.del), string(d.log.content[e.off:e.off+e.size]))
+	}
+	m.text = r
+	return r
+}
+
+// mark makes the head, whose text has the given length, a mark, without its text, if it can be one and the last one is some
+// way back.
+func (d *Doc) mark(length uint32) {
+	last := d.marks[len(d.marks)-1]
+	if runs := len(d.log.ops); len(d.Head()) == 1 && runs-last.runs >= d.limits.markEvery {
+		d.marks = append(d.marks, &mark{upto: d.Head().last(), length: length, runs: runs, serial: last.serial + 1})
+	}
 }
 
 // dropMarks forgets the marks that an event whose newest parent is before upto has made concurrent to itself.
@@ -70,6 +99,9 @@ func (d *Doc) thinMarks() {
 		if newest-m.serial < markDensity<<bits.TrailingZeros(m.serial) {
 			kept = append(kept, m)
 		}
+		if newest-m.serial >= keepTexts && m.serial%sparseTexts > 0 {
+			m.text = nil
+		}
 	}
 	d.marks = kept
 }
@@ -88,11 +120,7 @@ func (d *Doc) markBefore(upto LV) *mark {
 func (d *Doc) trackerFrom(upto LV) *tracker {
 	m, t := d.markBefore(upto), d.tracker
 	if t == nil || t.mark.upto > upto || d.outgrown(t, m) {
-		length := uint32(d.marks[0].text.Len())
-		if m != d.marks[0] {
-			length = d.log.lengthAt(m.upto - 1)
-		}
-		d.tracker = newTracker(&d.log, m, length)
+		d.tracker = newTracker(&d.log, m)
 		d.tracker.begun = len(d.log.ops) - m.runs
 	}
 	d.tracker.catchUp()

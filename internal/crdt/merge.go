@@ -196,5 +196,5 @@ func (r *opReader) same(l *oplog, lv LV, n uint32) bool {
 
 // after returns o without its first n events, whose text takes size bytes.
 func (o op) after(n, size uint32) op {
-	return op{o.lv + n, o.n - n, o.posOf(n), o.lengthAfter(n), o.off + size, o.size - size, o.kind}
+	return op{o.lv + n, o.n - n, o.posOf(n), o.off + size, o.size - size, o.kind}
 }

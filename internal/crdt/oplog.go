@@ -10,7 +10,7 @@ import (
 type oplog struct {
 	graph   graph
 	names   roster
-	ops     []op
+	ops     []opRun
 	content []byte // UTF-8 of all insertions
 	first   LV     // the first event that has an op; see settle.go
 }
@@ -20,9 +20,36 @@ type oplog struct {
 type op struct {
 	lv, n     uint32
 	pos       uint32 // where the first event takes place
-	length    uint32 // of the text before the first event
 	off, size uint32 // bytes in content; size is 0 for deletions
 	kind      kind
+}
+
+// opRun is an op as the log keeps it: the rest follows from where the next one begins, or the log ends.
+type opRun struct {
+	lv, at uint32 // at is the place, and from kindShift on the kind
+	off    uint32 // of a deletion too: as many bytes were inserted before
+}
+
+// kindShift bits hold a place: it is at most MaxText.
+const kindShift = 30
+
+func (o op) run() opRun { return opRun{o.lv, o.pos | uint32(o.kind)<<kindShift, o.off} }
+
+// op returns the k-th op.
+func (l *oplog) op(k int) op {
+	if k+1 < len(l.ops) {
+		return l.ops[k].upTo(l.ops[k+1].lv, l.ops[k+1].off)
+	}
+	return l.ops[k].upTo(uint32(l.graph.size()), uint32(len(l.content)))
+}
+
+// upTo returns the op whose events end before lv, and whose text ends at off.
+func (r opRun) upTo(lv, off uint32) op {
+	o := op{lv: r.lv, n: lv - r.lv, pos: r.at &^ (3 << kindShift), off: r.off, kind: kind(r.at >> kindShift)}
+	if o.kind == insert {
+		o.size = off - r.off
+	}
+	return o
 }
 
 type kind uint8
@@ -39,12 +66,12 @@ const longWide = 2048
 
 func (o op) end() LV { return LV(o.lv + o.n) }
 
-// lengthAfter returns the length of the text after the first n events.
-func (o op) lengthAfter(n uint32) uint32 {
+// lengthAfter returns the length of a text after all events.
+func (o op) lengthAfter(length uint32) uint32 {
 	if o.kind == insert {
-		return o.length + n
+		return length + o.n
 	}
-	return o.length - n
+	return length - o.n
 }
 
 // posOf returns where the i-th event of o takes place.
@@ -74,19 +101,13 @@ func (l *oplog) findOp(lv LV) int {
 	return sort.Search(len(l.ops), func(i int) bool { return l.ops[i].lv > uint32(lv) }) - 1
 }
 
-// lengthAt returns the length of the text after the event lv, made of its history alone.
-func (l *oplog) lengthAt(lv LV) uint32 {
-	o := l.ops[l.findOp(lv)]
-	return o.lengthAfter(uint32(lv) - o.lv + 1)
-}
-
 // each calls f for the ops of [from, to), cut to that range.
 func (l *oplog) each(from, to LV, f func(part op)) {
 	if from >= to {
 		return
 	}
 	for k := l.findOp(from); k < len(l.ops) && l.ops[k].lv < uint32(to); k++ {
-		f(l.ops[k].cut(l.content, uint32(from), uint32(to)))
+		f(l.op(k).cut(l.content, uint32(from), uint32(to)))
 	}
 }
 
@@ -96,7 +117,7 @@ func (o op) cut(content []byte, from, to uint32) op {
 	if a == 0 && b == o.n {
 		return o
 	}
-	part := op{lv: o.lv + a, n: b - a, pos: o.posOf(a), length: o.lengthAfter(a), kind: o.kind}
+	part := op{lv: o.lv + a, n: b - a, pos: o.posOf(a), kind: o.kind}
 	if o.kind != insert {
 		return part
 	}
@@ -136,10 +157,20 @@ func (l *oplog) push(o op, content []byte, how joining) {
 	content = content[o.off : o.off+o.size]
 	o.off = uint32(len(l.content))
 	l.content = append(l.content, content...)
-	if k := len(l.ops) - 1; how == mayJoin && k >= 0 && l.ops[k].join(o) {
+	if k := len(l.ops) - 1; how == mayJoin && k >= 0 && l.joinAt(k, o) {
 		return
 	}
-	l.ops = append(l.ops, o)
+	l.ops = append(l.ops, o.run())
+}
+
+// joinAt makes o, which comes next, part of the k-th op, the last, if both together are one run.
+func (l *oplog) joinAt(k int, o op) bool {
+	last := l.ops[k].upTo(o.lv, o.off)
+	if !last.join(o) {
+		return false
+	}
+	l.ops[k] = last.run()
+	return true
 }
 
 // joining says whether an op may be joined to the one before.
@@ -185,11 +216,7 @@ func (o op) directed() op {
 
 // truncate forgets the events from size on.
 func (l *oplog) truncate(size LV, agents int) {
-	for k := len(l.ops) - 1; k >= 0 && l.ops[k].end() > size; k-- {
-		if l.ops[k].lv < uint32(size) {
-			l.ops[k] = l.ops[k].cut(l.content, 0, uint32(size))
-			break
-		}
+	for k := len(l.ops) - 1; k >= 0 && l.ops[k].lv >= uint32(size); k-- {
 		l.ops = l.ops[:k]
 	}
 	l.graph.truncate(size)

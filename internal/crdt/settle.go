@@ -13,6 +13,7 @@ func (d *Doc) Settle(keep ...Frontier) bool {
 	if k == 0 {
 		return false
 	}
+	d.textOf(d.marks[k])
 	d.marks = append([]*mark(nil), d.marks[k:]...)
 	d.log.settle(d.marks[0].upto)
 	for _, m := range d.marks[1:] {
@@ -81,22 +82,23 @@ func (l *oplog) oldest() Frontier {
 // settle forgets the events before first, which are all in the history of every later one.
 func (l *oplog) settle(first LV) {
 	k := l.findOp(first - 1)
-	if l.ops[k].end() > first {
-		l.ops[k] = l.ops[k].cut(l.content, uint32(first), uint32(l.ops[k].end()))
+	if o := l.op(k); o.end() > first {
+		rest := o.cut(l.content, uint32(first), uint32(o.end()))
+		if rest.kind != insert {
+			rest.off = o.off
+		}
+		l.ops[k] = rest.run()
 	} else {
 		k++
 	}
 	l.first = first
-	l.ops = append([]op(nil), l.ops[k:]...)
+	l.ops = append([]opRun(nil), l.ops[k:]...)
 	from := uint32(len(l.content))
-	for _, o := range l.ops {
-		if o.kind == insert {
-			from = o.off
-			break
-		}
+	if len(l.ops) > 0 {
+		from = l.ops[0].off
 	}
 	for i := range l.ops {
-		l.ops[i].off -= min(from, l.ops[i].off)
+		l.ops[i].off -= from
 	}
 	l.content = append([]byte(nil), l.content[from:]...)
 	l.graph.settle(first)

@@ -87,7 +87,7 @@ func (d *Doc) Send(s *Sender, b []byte, from Frontier) []byte {
 			if k+1 < len(l.names.runs) {
 				end = min(end, l.names.runs[k+1].lv)
 			}
-			o := l.ops[l.findOp(lv)].cut(l.content, uint32(lv), uint32(end))
+			o := l.op(l.findOp(lv)).cut(l.content, uint32(lv), uint32(end))
 			b = s.write(l, b, o.directed(), l.names.runs[k])
 			lv += LV(o.n)
 		}

@@ -46,19 +46,22 @@ func insertion(o op, pos uint32) effect {
 
 func deletion(o op, pos, n uint32) effect { return effect{lv: LV(o.lv), pos: pos, del: n} }
 
-// newTracker begins at a mark, whose text has the given length.
-func newTracker(log *oplog, m *mark, length uint32) *tracker {
+// newTracker begins at a mark.
+func newTracker(log *oplog, m *mark) *tracker {
 	t := &tracker{log: log, mark: m, upto: m.upto}
 	if m.upto > 0 {
 		t.prepare = Frontier{m.upto - 1}
 	}
-	t.tree.reset(length, m.upto)
+	t.tree.reset(m.length, m.upto)
 	return t
 }
 
 // catchUp applies the events that came since.
-func (t *tracker) catchUp() {
-	for end := t.log.graph.size(); t.upto < end; {
+func (t *tracker) catchUp() { t.runTo(t.log.graph.size(), nil) }
+
+// runTo applies the events before end, and adds what they do to the text at the head to effects, if there are any.
+func (t *tracker) runTo(end LV, effects *[]effect) {
+	for t.upto < end {
 		run := t.log.graph.runs[t.log.graph.find(t.upto)]
 		var one [1]LV
 		parents := Frontier(t.log.graph.runParents(run))
@@ -67,7 +70,7 @@ func (t *tracker) catchUp() {
 			parents = one[:]
 		}
 		t.move(parents)
-		t.apply(run.to, nil)
+		t.apply(min(run.to, end), effects)
 	}
 }
 

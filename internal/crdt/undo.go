@@ -392,7 +392,7 @@ func (r *retreat) settle() {
 
 func (d *Doc) itemText(id, n uint32) string {
 	var b strings.Builder
-	d.textOf(&b, id, n)
+	d.writeItems(&b, id, n)
 	return b.String()
 }
 

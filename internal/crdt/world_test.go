@@ -425,7 +425,7 @@ func (w *world) checkMarks(d *Doc) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if got, want := m.text.String(), w.oracle.textAt(w.ints(there)); got != want {
+		if got, want := d.textOf(m).String(), w.oracle.textAt(w.ints(there)); got != want {
 			w.t.Errorf("the mark at %d has the text %q, want %q", m.upto, got, want)
 		}
 	}
@@ -490,7 +490,7 @@ func sameDoc(t tb, got, want *Doc) {
 func (d *Doc) checkTracker(t tb) {
 	t.Helper()
 	for i, m := range d.marks {
-		if m.text == nil || i > 0 && m.upto <= d.marks[i-1].upto {
+		if !m.made || i > 0 && m.upto <= d.marks[i-1].upto {
 			t.Errorf("mark %d at %d is incomplete or out of order", i, m.upto)
 		}
 	}
@@ -522,7 +522,7 @@ func (d *Doc) checkTracker(t tb) {
 	if k.upto == d.log.graph.size() && int(sum.end) != d.text.Len() {
 		t.Errorf("the tracker ends with %d characters, the text has %d", sum.end, d.text.Len())
 	}
-	if len(k.prepare) == 1 && k.prepare[0] >= d.log.first && int(sum.now) != int(d.log.lengthAt(k.prepare[0])) {
-		t.Errorf("at %v: the tracker shows %d characters, the log says %d", k.prepare, sum.now, d.log.lengthAt(k.prepare[0]))
+	if k.prepare.Equal(d.Head()) && int(sum.now) != d.text.Len() {
+		t.Errorf("at the head the tracker shows %d characters, the text has %d", sum.now, d.text.Len())
 	}
 }
