@@ -16,6 +16,7 @@ type change struct {
 	head    Frontier
 	marks   []*mark
 	length  uint32 // of the head text, with the effects
+	empty   bool   // that text was
 	effects []effect
 
 	// What Edit's patch or a block of a message says.
@@ -36,6 +37,7 @@ func (d *Doc) begin() *change {
 		head:    d.Head(),
 		marks:   d.marks,
 		length:  uint32(d.text.Len()),
+		empty:   d.text.Len() == 0,
 		effects: reuse(c.effects),
 
 		ops:      reuse(c.ops),
@@ -248,8 +250,11 @@ func (c *change) edit(i int) text.Edit {
 
 // patch returns what all effects together do to the text.
 func (c *change) patch() text.Patch {
-	if len(c.effects) == 1 {
+	switch {
+	case len(c.effects) == 1:
 		return c.d.arena.patch(c.edit(0))
+	case c.empty && c.d.text.Len() > 0:
+		return text.Patch{{Ins: c.d.text.String()}}
 	}
 	edits := make([]text.Edit, len(c.effects))
 	steps := make([]text.Patch, len(c.effects))

@@ -193,27 +193,31 @@ func (t *tracker) place(p spot, s span) (spot, uint32) {
 // among finds the place of a new item among the ones between its origins that it does not know of. This is the
 // order that FugueMax (Weidner, Kleppmann 2023) and YjsMod give: what one author typed in one go stays together.
 func (t *tracker) among(p spot, id, left, right uint32) spot {
-	mine := t.rank(left, 0)
 	dest, scanning := p, false
+	mine, last := none, none // the rank of left, once it is needed; the last item passed
 	for q, ok := t.skipEnd(p); ok; q, ok = t.skipEnd(q) {
 		other := t.at(q)
 		if other.state != 0 {
 			break
 		}
-		theirs := t.rank(other.left, 0)
-		if theirs < mine {
-			break
-		}
-		if theirs == mine {
-			if other.right == right {
-				if t.log.names.id(LV(id)).compare(t.log.names.id(LV(other.id))) < 0 {
-					break
-				}
-				scanning = false
-			} else {
-				scanning = t.rank(other.right, none) < t.rank(right, none)
+		switch {
+		case other.left == last && last != none: // it was typed behind one that is passed
+		case other.left == left && other.right == right:
+			if t.log.names.id(LV(id)).compare(t.log.names.id(LV(other.id))) < 0 {
+				return dest
+			}
+			scanning = false
+		case other.left == left:
+			scanning = t.rank(other.right, none) < t.rank(right, none)
+		default:
+			if mine == none {
+				mine = t.rank(left, 0)
+			}
+			if t.rank(other.left, 0) < mine {
+				return dest
 			}
 		}
+		last = other.id + other.n - 1
 		q.slot++
 		if !scanning {
 			dest = q
