@@ -161,10 +161,13 @@ func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
 	if d.room -= e.Del + size; d.room < 0 && !d.makeRoom(e.Del+size) {
 		return false
 	}
-	if size == 1 && l.goesOn(e) {
+	switch {
+	case size == 1 && l.typedOn(e):
 		l.content = append(l.content, e.Ins[0])
 		l.extend(1)
-	} else if !d.key(e) {
+	case size == 0 && l.erasedOn(e, d.text.Len()):
+		l.extend(1)
+	case !d.key(e):
 		return false
 	}
 	d.text.Replace(e.Pos, e.Del, e.Ins)
@@ -172,11 +175,28 @@ func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
 	return true
 }
 
-// goesOn reports whether a one-byte insertion is what comes next in the last op, an insertion of ASCII.
-func (l *oplog) goesOn(e *text.Edit) bool {
+// typedOn reports whether a one-byte insertion is what comes next in the last op, an insertion of ASCII.
+func (l *oplog) typedOn(e *text.Edit) bool {
 	last := &l.ops[len(l.ops)-1]
 	n := uint32(l.graph.size()) - last.lv
 	return e.Pos == int(last.at+n) && e.Del == 0 && uint32(len(l.content))-last.off == n && e.Ins[0] < utf8.RuneSelf
+}
+
+// erasedOn reports whether the deletion of one character of a text of the given length is what comes next in the last op, a
+// deletion that has a direction.
+func (l *oplog) erasedOn(e *text.Edit, length int) bool {
+	last := &l.ops[len(l.ops)-1]
+	n, pos := uint32(l.graph.size())-last.lv, int(last.at&placeMask)
+	if e.Del != 1 || n < 2 || e.Pos < 0 || e.Pos >= length {
+		return false
+	}
+	switch kind(last.at >> kindShift) {
+	case remove:
+		return e.Pos == pos
+	case backspace:
+		return e.Pos+int(n) == pos
+	}
+	return false
 }
 
 // key adds an edit of the head to the log behind its last op, if it is one op, valid and not long.

@@ -31,7 +31,10 @@ type opRun struct {
 }
 
 // kindShift bits hold a place: it is at most MaxText.
-const kindShift = 30
+const (
+	kindShift = 30
+	placeMask = 1<<kindShift - 1
+)
 
 func (o op) run() opRun { return opRun{o.lv, o.pos | uint32(o.kind)<<kindShift, o.off} }
 
@@ -45,7 +48,7 @@ func (l *oplog) op(k int) op {
 
 // upTo returns the op whose events end before lv, and whose text ends at off.
 func (r opRun) upTo(lv, off uint32) op {
-	o := op{lv: r.lv, n: lv - r.lv, pos: r.at &^ (3 << kindShift), off: r.off, kind: kind(r.at >> kindShift)}
+	o := op{lv: r.lv, n: lv - r.lv, pos: r.at & placeMask, off: r.off, kind: kind(r.at >> kindShift)}
 	if o.kind == insert {
 		o.size = off - r.off
 	}
