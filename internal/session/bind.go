@@ -47,14 +47,16 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	}
 }
 
-func hasLineEnd(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\n' || s[i] == '\r' {
-			return true
-		}
+// shownEnd is how an editor whose report this is ends lines.
+func shownEnd(s string) text.LineEnd {
+	if strings.Count(s, "\r\n") == strings.Count(s, "\n") {
+		return text.CRLF
 	}
-	return false
+	return text.LF
 }
+
+// hasLineEnd tells whether a text shows how its editor ends lines. A lone '\r' does not: it is a character like any other.
+func hasLineEnd(s string) bool { return strings.Contains(s, "\n") }
 
 // bind finds the version of the document that a buffer's text goes on from.
 func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {

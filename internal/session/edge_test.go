@@ -49,6 +49,22 @@ func TestEditorWithOtherLineEnds(t *testing.T) {
 	w.want("Y\nX\none\ntwo\n", ed, other, host, guest)
 }
 
+// TestLineEndsShowLate: an editor that was given no line end shows its own with the first one that it has, whatever lone
+// '\r' there are in the text.
+func TestLineEndsShowLate(t *testing.T) {
+	w, host, guest := pair(t, "")
+	ed := host.connect()
+	ed.open(fileURI, "")
+	ed.end = text.CRLF
+	other := guest.connect()
+	other.fetch(w.uri("a.txt"))
+	ed.version++
+	ed.buf = text.New("\ra\nb\r")
+	ed.reports(protocol.TextDocumentContentChangeEvent{Text: "\ra\r\nb\r", Range: &protocol.Range{}})
+	other.types(0, 0, "x\n")
+	w.want("x\n\ra\nb\r", ed, other, host, guest)
+}
+
 // TestEncodings: positions count what the client said it counts; one inside a character widens to the whole of it.
 func TestEncodings(t *testing.T) {
 	for _, enc := range []text.Encoding{text.UTF8, text.UTF16, text.UTF32} {

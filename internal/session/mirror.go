@@ -114,7 +114,7 @@ func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEv
 // patchOf reads a reported change of a text; what stays the same at its ends is left out.
 func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChangeEvent) (text.Patch, error) {
 	if !m.endSet && hasLineEnd(c.Text) {
-		m.end, m.endSet = text.DetectLineEnd(c.Text), true
+		m.end, m.endSet = shownEnd(c.Text), true
 	}
 	ins := m.end.ToLF(c.Text)
 	if c.Range == nil {
