@@ -54,4 +54,4 @@ tools: ## fetch what the tests need besides Go into .cache and node_modules
 	scripts/install-tools.sh $(NODE_TEST)
 
 clean: ## remove what was built and fetched
-	rm -rf bin .cache $(NODE_TEST)/node_modules
+	rm -rf bin .cache $(NODE_TEST)/node_modules internal/bench/peers/node/node_modules

@@ -224,8 +224,8 @@ type Happening struct {
 // StatusParams of daemon/status is empty.
 type StatusParams struct{}
 
-// StatusResult is the daemon's state: counts since it started. Healed counts buffers that were found to differ and
-// were mended; Clients are open connections.
+// StatusResult is the daemon's state: counts since it started. Healed counts buffers, and copies of texts, that were found to
+// differ and were mended; Clients are open connections.
 type StatusResult struct {
 	Version         string    `json:"version"`
 	ProtocolVersion int       `json:"protocolVersion"`

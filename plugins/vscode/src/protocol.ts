@@ -675,8 +675,8 @@ export interface Happening {
 /** StatusParams of daemon/status is empty. */
 export type StatusParams = Record<string, never>;
 
-/** StatusResult is the daemon's state: counts since it started. Healed counts buffers that were found to
- * differ and were mended; Clients are open connections. */
+/** StatusResult is the daemon's state: counts since it started. Healed counts buffers, and copies of
+ * texts, that were found to differ and were mended; Clients are open connections. */
 export interface StatusResult {
   version: string;
   protocolVersion: number;

@@ -625,8 +625,8 @@
 ---StatusParams of daemon/status is empty.
 ---@class (exact) earshot.StatusParams
 
----StatusResult is the daemon's state: counts since it started. Healed counts buffers that were found to
----differ and were mended; Clients are open connections.
+---StatusResult is the daemon's state: counts since it started. Healed counts buffers, and copies of texts,
+---that were found to differ and were mended; Clients are open connections.
 ---@class (exact) earshot.StatusResult
 ---@field version string
 ---@field protocolVersion integer
