@@ -351,6 +351,9 @@ func (r *Receiver) readAgent(in *reader) uint32 {
 // Receive adds the events of a message as Merge does those of an encoding, with the same errors. After one the stream
 // is over.
 func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
+	if e, ok := d.receiveKey(m); ok {
+		return d.arena.patch(e), nil
+	}
 	c := d.begin()
 	parents := m.parents
 	for i := range m.blocks {
@@ -363,6 +366,25 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 	}
 	c.apply()
 	return c.patch(), nil
+}
+
+// receiveKey is Receive for what comes most: who made the last event goes on, on the whole head.
+func (d *Doc) receiveKey(m *Message) (e text.Edit, ok bool) {
+	blk, names := &m.blocks[0], &d.log.names
+	a, o := &m.stream.agents[blk.author], &blk.op
+	if len(m.blocks) > 1 || blk.parents != 1 || a.id != names.newest || d.heads.one.used == 0 || len(d.log.ops) == 0 ||
+		blk.seq != names.agents[names.author].next || m.parents[0] != (wireID{blk.author, blk.seq - 1}) {
+		return e, false
+	}
+	switch e.Pos = int(o.pos); {
+	case o.kind == insert:
+		e.Ins = d.arena.text(m.content[o.off : o.off+o.size])
+	case o.kind == backspace && o.n > 1: // each event deletes another character than those of a deletion forwards do
+		return e, false
+	default:
+		e.Del = int(o.n)
+	}
+	return e, d.keystroke(a.id, &e)
 }
 
 func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {
