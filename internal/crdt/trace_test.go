@@ -80,6 +80,7 @@ func TestTraces(t *testing.T) {
 			remote, forgetful := New(tr.StartContent), New(tr.StartContent)
 			dice := seeded(1)
 			var sent Frontier
+			var late []*latecomer
 			each := 1 // transactions a message
 			if len(tr.Txns) > 100_000 {
 				each = 16
@@ -88,6 +89,14 @@ func TestTraces(t *testing.T) {
 				if each == 1 || dice.IntN(each) == 0 {
 					merge(t, remote, live.Since(sent))
 					sent = live.Head()
+				}
+				if dice.IntN(len(tr.Txns)/8) == 0 {
+					late = append(late, newLatecomer(t, live, len(late)%2 == 0))
+				}
+				for _, l := range late {
+					if dice.IntN(40) == 0 {
+						l.follow(t, live)
+					}
 				}
 				if dice.IntN(50) == 0 {
 					merge(t, forgetful, sinceDoc(t, live, forgetful))
@@ -102,13 +111,57 @@ func TestTraces(t *testing.T) {
 			}
 			whole := New(tr.StartContent)
 			merge(t, whole, loaded.Since(nil))
-			for _, d := range []*Doc{live, remote, forgetful, loaded, whole} {
+			docs := []*Doc{live, remote, forgetful, loaded, whole}
+			for _, l := range late {
+				l.follow(t, live)
+				docs = append(docs, l.doc)
+			}
+			if len(late) < 2 {
+				t.Errorf("%d came late, want more", len(late))
+			}
+			for _, d := range docs {
 				tr.check(t, d)
 				d.checkTracker(t)
 			}
 			sameDoc(t, remote, live)
 			tr.checkOldVersions(t, dice, live, loaded)
 		})
+	}
+}
+
+// latecomer is a replica that came at some point of a session, and hears of the rest in a stream.
+type latecomer struct {
+	doc    *Doc
+	in     Receiver
+	out    Sender // the other end's
+	sent   Frontier
+	forget bool // what it needs no more
+}
+
+func newLatecomer(t *testing.T, live *Doc, forget bool) *latecomer {
+	t.Helper()
+	d, err := Load(live.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &latecomer{doc: d, sent: live.Head(), forget: forget}
+}
+
+func (l *latecomer) follow(t *testing.T, live *Doc) {
+	t.Helper()
+	b := live.Send(&l.out, nil, l.sent)
+	if l.sent = live.Head(); len(b) == 0 {
+		return
+	}
+	m, err := l.in.Read(b)
+	if err == nil {
+		_, err = l.doc.Receive(m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.forget { // what is to come builds on nothing older than the version of which no event remains concurrent to any
+		l.doc.Settle(l.doc.Floor(l.doc.Ago(5000)))
 	}
 }
 
