@@ -142,7 +142,8 @@ func (c *change) fits(parents Frontier, ops, events, bytes int) error {
 		edges = 0
 	}
 	switch {
-	case int(l.graph.size())+events > max.events,
+	case l.events()+events > max.events,
+		int(l.graph.size())+events > maxLV,
 		len(l.content)+bytes > max.content,
 		len(l.ops)+len(l.names.runs)+ops+1 > max.runs,
 		len(l.graph.parents)+edges > max.edges,

@@ -228,7 +228,7 @@ func (d *Doc) key(e *text.Edit) bool {
 // makeRoom works out how much may be typed before a limit could be reached, and whether n of it may be typed now.
 func (d *Doc) makeRoom(n int) bool {
 	l, max := &d.log, &d.limits
-	d.room = min(max.events-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
+	d.room = min(max.events-l.events(), maxLV-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
 		max.runs-len(l.ops)-len(l.names.runs)-1) - n
 	return d.room >= 0
 }

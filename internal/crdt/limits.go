@@ -7,7 +7,9 @@ const (
 	// have: the contract's 32 MiB for a document. Whether an event keeps to it depends on its ancestors alone,
 	// so all replicas decide alike.
 	MaxText = 32 << 20
-	// MaxEvents bounds the events of a Doc. 2^26 lets the largest text be typed and deleted once, or a person
+	// maxLV bounds the events that a Doc ever had: beyond it the numbers of the base's characters begin.
+	maxLV = underwater - 1
+	// MaxEvents bounds the events that a Doc remembers. 2^26 lets the largest text be typed and deleted once, or a person
 	// who types 5 characters a second work for 155 days without a pause. It is far below 2^31, where the
 	// numbers of the base text's characters begin.
 	MaxEvents = 1 << 26

@@ -71,6 +71,9 @@ func (d *Doc) since(f Frontier) Frontier {
 	return f
 }
 
+// events returns how many events are remembered.
+func (l *oplog) events() int { return int(l.graph.size() - l.first) }
+
 // oldest is the version with what is forgotten, which ends with one event: the log begins with that, without its op.
 func (l *oplog) oldest() Frontier {
 	if l.first == 0 {

@@ -157,3 +157,20 @@ func TestHistoryEnds(t *testing.T) {
 		t.Errorf("up to %d things were remembered", most)
 	}
 }
+
+// TestForgottenEventsAreGivenBack: what is forgotten counts for no limit.
+func TestForgottenEventsAreGivenBack(t *testing.T) {
+	d := New("")
+	d.limits.events, d.limits.markEvery = 100, 1
+	for i := range 300 {
+		e := text.Edit{Ins: "x"}
+		if i%2 == 1 {
+			e = text.Edit{Del: 1}
+		}
+		mustEdit(t, d, 1, d.Head(), text.Patch{e})
+		d.Settle(d.Head())
+	}
+	if d.Events() != 300 {
+		t.Errorf("got %d events, want 300", d.Events())
+	}
+}

@@ -318,7 +318,7 @@ func (r *retreat) align() {
 // decide sorts out, class by class, what is to be seen of it. Where a member is there already it stays, also one
 // whose root another deleted meanwhile: that is only found to be so when it would have to be inserted again.
 func (r *retreat) decide() {
-	slices.SortFunc(r.members, func(a, b member) int {
+	slices.SortStableFunc(r.members, func(a, b member) int {
 		if a.root != b.root {
 			return int(int64(a.root) - int64(b.root))
 		}

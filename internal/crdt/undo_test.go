@@ -453,3 +453,29 @@ func chars(items []*oracleItem) string {
 	}
 	return b.String()
 }
+
+// TestTwoOwnDeletions: what the author deleted under two names stays deleted when the later one is taken back.
+func TestTwoOwnDeletions(t *testing.T) {
+	for n := 2; n < 40; n++ {
+		var base strings.Builder
+		var p text.Patch
+		for i := range n {
+			base.WriteString(string(rune('a'+i%26)) + "-")
+			p = append(p, text.Edit{Pos: 2 * i, Del: 1})
+		}
+		d, u := New(base.String()), NewUndo(9)
+		u.Own(1)
+		u.Own(3)
+		mustEdit(t, d, 1, nil, p)
+		want, between := d.Text().String(), LV(d.Events())
+		mustEdit(t, d, 3, nil, p)
+		for _, from := range []LV{0, between} {
+			if _, err := d.TakeBack(u, from); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.Text().String(); got != want {
+			t.Fatalf("%d deletions: got %q, want %q", n, got, want)
+		}
+	}
+}
