@@ -73,7 +73,7 @@ func (p *program) showStatus(s *statusLine) error {
 	fmt.Fprintf(p.out, "Daemon %s (protocol %d), process %d; clients: %d, documents: %d.\n",
 		plain(s.Version), s.ProtocolVersion, s.PID, s.Clients, s.Documents)
 	if s.Healed > 0 {
-		fmt.Fprintf(p.out, "%d times a buffer or a copy was found to differ from the shared text and was mended.\n", s.Healed)
+		fmt.Fprintf(p.out, "Differences between the shared text and a buffer or a copy, found and mended: %d.\n", s.Healed)
 	}
 	if len(s.Sessions) == 0 {
 		fmt.Fprintln(p.out, "Nothing is shared.")

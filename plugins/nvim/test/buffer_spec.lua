@@ -239,3 +239,20 @@ t.test('random editing, alone', function()
     end
   end
 end)
+
+t.test("with own_undo, u in a buffer that is shared no more is Neovim's own", function()
+  local buf = vim.api.nvim_create_buf(true, false)
+  vim.api.nvim_set_current_buf(buf)
+  require('earshot.undo').map(buf)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, true, { 'a', 'b' })
+  vim.cmd('let &l:undolevels = &l:undolevels') -- a step of its own
+  vim.api.nvim_feedkeys('ddu', 'mx', false)
+  t.equal(vim.api.nvim_buf_get_lines(buf, 0, -1, true), { 'a', 'b' })
+  vim.api.nvim_feedkeys(vim.keycode('<C-r>'), 'mx', false)
+  t.equal(vim.api.nvim_buf_get_lines(buf, 0, -1, true), { 'b' })
+  vim.bo[buf].modifiable = false
+  vim.v.errmsg = ''
+  vim.api.nvim_feedkeys('u', 'mx', false)
+  t.truthy(vim.v.errmsg:find('^E21'), vim.v.errmsg)
+  vim.api.nvim_buf_delete(buf, { force = true })
+end)

@@ -46,7 +46,7 @@ function M.redo(times)
 end
 
 ---@param own fun(times: integer)
----@param native string
+---@param native string the key
 ---@return fun() act the daemon's while the buffer is shared, Neovim's after that
 local function while_shared(own, native)
   return function()
@@ -54,16 +54,14 @@ local function while_shared(own, native)
     if buffers.attached[vim.api.nvim_get_current_buf()] then
       return own(times)
     end
-    for _ = 1, times do
-      vim.cmd(native)
-    end
+    vim.api.nvim_feedkeys(times .. vim.keycode(native), 'n', false)
   end
 end
 
 ---@param buf integer
 function M.map(buf)
-  vim.keymap.set('n', 'u', while_shared(M.undo, 'undo'), { buffer = buf, desc = "Undo one's own last edit" })
-  vim.keymap.set('n', '<C-r>', while_shared(M.redo, 'redo'), { buffer = buf, desc = "Redo one's own last edit" })
+  vim.keymap.set('n', 'u', while_shared(M.undo, 'u'), { buffer = buf, desc = "Undo one's own last edit" })
+  vim.keymap.set('n', '<C-r>', while_shared(M.redo, '<C-r>'), { buffer = buf, desc = "Redo one's own last edit" })
 end
 
 return M
