@@ -66,7 +66,9 @@ func (s *stranger) isAdmitted() {
 			s.t.Fatal(err)
 		}
 		if r.Send != nil {
-			_ = s.guest.Send(r.Send)
+			if err := s.guest.Send(r.Send); err != nil {
+				s.t.Fatal(err)
+			}
 		}
 	}
 }
@@ -102,7 +104,9 @@ func (s *stranger) connects() {
 				if err != nil {
 					s.t.Fatal(err)
 				}
-				_ = s.send(sealed)
+				if err := s.send(sealed); err != nil {
+					s.t.Fatal(err)
+				}
 			case peer.Up:
 				return
 			}
@@ -110,18 +114,37 @@ func (s *stranger) connects() {
 	}
 }
 
-// binds sends the right binding.
-func (s *stranger) binds() {
-	local, remote, _ := s.link.Fingerprints()
-	role := introduction.RoleGuest
-	if s.role == peer.Answerer {
-		role, local, remote = introduction.RoleHost, remote, local
+// says sends what the other side may answer by hanging up, also in the middle of it: that it does is what isDown looks at.
+func (s *stranger) says(b []byte) { _ = s.link.Send(peer.Live, b) }
+
+// binding is what one of the two would send, with certificates that change has been at.
+func (s *stranger) binding(by introduction.Role, change func(guest *[32]byte)) []byte {
+	s.t.Helper()
+	guest, host, ok := s.link.Fingerprints()
+	if !ok {
+		s.t.Fatal("the link has no certificates yet")
 	}
-	b, err := s.side.Binding(role, local, remote)
+	if s.role == peer.Answerer {
+		guest, host = host, guest
+	}
+	change(&guest)
+	b, err := s.side.Binding(by, guest, host)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_ = s.link.Send(peer.Live, b[:])
+	return b[:]
+}
+
+func asTheyAre(*[32]byte) {}
+
+// binds sends the right binding.
+func (s *stranger) binds() {
+	s.t.Helper()
+	role := introduction.RoleGuest
+	if s.role == peer.Answerer {
+		role = introduction.RoleHost
+	}
+	s.says(s.binding(role, asTheyAre))
 }
 
 // isDown waits for the end and wants no more than so many frames before it; the first is the other side's binding.
@@ -150,23 +173,14 @@ func (s *stranger) isDown(most int) (after time.Duration) {
 // it.
 func TestBinding(t *testing.T) {
 	cases := map[string]func(*stranger){
-		"nothing": func(*stranger) {},
-		"a frame instead": func(s *stranger) {
-			_ = s.link.Send(peer.Live, []byte{1, 2, 3})
-		},
-		"another binding": func(s *stranger) {
-			_ = s.link.Send(peer.Live, make([]byte, 32))
-		},
+		"nothing":         func(*stranger) {},
+		"a frame instead": func(s *stranger) { s.says([]byte{1, 2, 3}) },
+		"another binding": func(s *stranger) { s.says(make([]byte, 32)) },
 		"the host's own, reflected": func(s *stranger) {
-			guest, host, _ := s.link.Fingerprints()
-			b, _ := s.intro.Binding(introduction.RoleHost, guest, host)
-			_ = s.link.Send(peer.Live, b[:])
+			s.says(s.binding(introduction.RoleHost, asTheyAre))
 		},
 		"with other certificates": func(s *stranger) {
-			guest, host, _ := s.link.Fingerprints()
-			guest[0]++
-			b, _ := s.intro.Binding(introduction.RoleGuest, guest, host)
-			_ = s.link.Send(peer.Live, b[:])
+			s.says(s.binding(introduction.RoleGuest, func(guest *[32]byte) { guest[0]++ }))
 		},
 		"bulk first":          func(s *stranger) { _ = s.link.Send(peer.Bulk, []byte("x")) },
 		"presence, then none": func(s *stranger) { _ = s.link.SendPresence(1, []byte("x")) },
@@ -242,22 +256,31 @@ func (s *stranger) admits(h *signal.Host, cfg introduction.HostConfig) {
 	}
 	name := (<-h.Events()).(signal.Knock).Peer
 	s.side, s.send = intro, func(m []byte) error { return h.Send(name, m) }
-	_ = s.send(greeting)
+	if err := s.send(greeting); err != nil {
+		s.t.Error(err)
+	}
 	for intro.State() != introduction.AwaitDecision {
 		m, ok := (<-h.Events()).(signal.Message)
 		if !ok {
 			s.t.Error("the guest went away")
 			return
 		}
-		if r, _ := intro.Step(m.Data); r.Send != nil {
-			_ = s.send(r.Send)
+		r, err := intro.Step(m.Data)
+		if err == nil && r.Send != nil {
+			err = s.send(r.Send)
+		}
+		if err != nil {
+			s.t.Error(err)
+			return
 		}
 	}
 	admitted, err := intro.Admit(nil)
 	if err != nil {
 		s.t.Error(err)
 	}
-	_ = s.send(admitted)
+	if err := s.send(admitted); err != nil {
+		s.t.Error(err)
+	}
 	go func() { // ends with h
 		for e := range h.Events() {
 			if m, ok := e.(signal.Message); ok {
@@ -276,7 +299,7 @@ func TestFalseHost(t *testing.T) {
 		most  int // frames of the guest's: its binding, and its hello to one who is bound
 	}{
 		"no binding":    {func(*stranger) {}, bindTime, 1},
-		"wrong binding": {func(s *stranger) { _ = s.link.Send(peer.Live, make([]byte, 32)) }, 0, 1},
+		"wrong binding": {func(s *stranger) { s.says(make([]byte, 32)) }, 0, 1},
 		"no welcome":    {(*stranger).binds, welcomeTime, 2},
 	}
 	for name, c := range cases {
@@ -313,7 +336,7 @@ func TestGreedyGuest(t *testing.T) {
 			host.daemon.disk <- struct{}{} // the disk is slow just now
 		}
 		for i := range session.MaxOps + 1 {
-			_ = s.link.Send(peer.Live, wire.Encode(&wire.List{Op: uint32(i + 1)}))
+			s.says(wire.Encode(&wire.List{Op: uint32(i + 1)}))
 		}
 		for e := range s.events {
 			if _, down := e.(peer.Down); down {

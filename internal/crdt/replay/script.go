@@ -79,7 +79,7 @@ type player struct {
 	sender   crdt.Sender
 }
 
-// writer is the crdt.Agent that an author is for now, with the number that the author's next event has, in the file and
+// writer is the crdt.Agent that an author is at this point, with the number that the author's next event has, in the file and
 // thus here, if it goes on being it.
 type writer struct {
 	agent crdt.Agent

@@ -13,7 +13,7 @@ func TestWasm(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("Node is not installed: make test needs it to try the core as WebAssembly")
+		t.Skip("there is no Node here to run WebAssembly; make test stops without one, so only a bare `go test` leaves this out")
 	}
 	program := filepath.Join(t.TempDir(), "replay.wasm")
 	build := exec.Command("go", "build", "-o", program, ".")

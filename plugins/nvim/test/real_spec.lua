@@ -12,11 +12,7 @@ local SECONDS = tonumber(vim.env.EDIT_SECONDS) or 5
 local seed = tonumber(vim.env.SEED) or os.time()
 math.randomseed(seed)
 
----@class Editor
----@field name string
----@field channel integer
-local Editor = {}
-Editor.__index = Editor
+local Editor = dofile(root .. '/test/editor.lua')
 
 function Editor.new(name)
   -- Sockets have short names.
@@ -44,43 +40,8 @@ function Editor.new(name)
   return self
 end
 
-function Editor:lua(code, ...)
-  return vim.fn.rpcrequest(self.channel, 'nvim_exec_lua', code, { ... })
-end
-
-function Editor:wait(expression, what)
-  if not vim.wait(20000, function()
-    return self:lua('return (' .. expression .. ') and true or false')
-  end, 20) then
-    error(('%s waited in vain for %s; it was told: %s'):format(
-      self.name,
-      what or expression,
-      vim.inspect(self:lua('return said'))
-    ), 2)
-  end
-end
-
 function Editor:text()
   return self:lua("return require('earshot.buffer').text(0)")
-end
-
---- Keys as typed. Neovim takes only what its buffer has room for.
-function Editor:type(keys)
-  while keys ~= '' do
-    keys = keys:sub(vim.fn.rpcrequest(self.channel, 'nvim_input', keys) + 1)
-  end
-end
-
---- Waits until all typed keys are done: what is typed behind them has been seen.
-function Editor:rest()
-  self.rests = (self.rests or 0) + 1
-  self:type(('<Esc>:let g:rested = %d<CR>'):format(self.rests))
-  self:wait(('vim.g.rested == %d'):format(self.rests), 'its own keys')
-end
-
-function Editor:stop()
-  vim.fn.rpcnotify(self.channel, 'nvim_command', 'qa!')
-  vim.fn.jobwait({ self.channel }, 5000)
 end
 
 local files = {

@@ -57,8 +57,7 @@ function Person:stop()
   self:ask('rpc', 'daemon/stop', '{"force":true}')
 end
 
-local Editor = {}
-Editor.__index = Editor
+local Editor = dofile(root .. '/test/editor.lua')
 
 function Editor.new(person)
   local channel = vim.fn.jobstart(
@@ -106,25 +105,6 @@ function Editor:stock(debounce)
   return self
 end
 
-function Editor:lua(code, ...)
-  return vim.fn.rpcrequest(self.channel, 'nvim_exec_lua', code, { ... })
-end
-
-function Editor:wait(expression, what)
-  if not vim.wait(20000, function()
-    return self:lua('return (' .. expression .. ') and true or false')
-  end, 20) then
-    error(
-      ('%s waited in vain for %s; it was told: %s'):format(
-        self.name,
-        what or expression,
-        vim.inspect(self:lua('return said'))
-      ),
-      2
-    )
-  end
-end
-
 --- The text but for one line end at its end. To Neovim's own client every line has one, whatever 'endofline' says; with
 --- the plugin 'endofline' tells whether the last line has.
 function Editor:text()
@@ -134,25 +114,6 @@ function Editor:text()
     return (text:gsub('\n$', ''))
   end
   return text
-end
-
---- Keys as typed. Neovim takes only what its buffer has room for.
-function Editor:type(keys)
-  while keys ~= '' do
-    keys = keys:sub(vim.fn.rpcrequest(self.channel, 'nvim_input', keys) + 1)
-  end
-end
-
---- Waits until all typed keys are done: what is typed behind them has been seen.
-function Editor:rest()
-  self.rests = (self.rests or 0) + 1
-  self:type(('<Esc>:let g:rested = %d<CR>'):format(self.rests))
-  self:wait(('vim.g.rested == %d'):format(self.rests), 'its own keys')
-end
-
-function Editor:stop()
-  vim.fn.rpcnotify(self.channel, 'nvim_command', 'qa!')
-  vim.fn.jobwait({ self.channel }, 5000)
 end
 
 local files = {
