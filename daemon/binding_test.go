@@ -104,9 +104,7 @@ func (s *stranger) connects() {
 				if err != nil {
 					s.t.Fatal(err)
 				}
-				if err := s.send(sealed); err != nil {
-					s.t.Fatal(err)
-				}
+				_ = s.send(sealed) // a late candidate may find that the other side needs no more and has hung up
 			case peer.Up:
 				return
 			}
