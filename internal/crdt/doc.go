@@ -31,7 +31,8 @@ type Doc struct {
 	marks   []*mark    // by upto; the first is the root
 	tracker *tracker   // nil until needed
 	limits  limits
-	room    int    // code points and bytes that may be typed before a limit is looked at again
+	room    int // code points and bytes that may be typed before a limit is looked at again
+	spree   spree
 	scratch change // of the edit or merge under way
 	arena   arena
 }
@@ -125,7 +126,7 @@ func (d *Doc) LastOf(a Agent) Frontier {
 // bring the head above MaxText bytes). On an error nothing is changed.
 func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head text.Patch, err error) {
 	if len(p) == 1 && d.heads.is(at) && d.keystroke(a, &p[0]) {
-		return d.Head(), p, nil
+		return d.heads.one.newest(), p, nil
 	}
 	at = d.since(at)
 	direct := at.Equal(d.Head())
@@ -154,49 +155,82 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 // keystroke is Edit for what happens most: who made the last event goes on, with one edit of the whole head, which
 // is one op. It reports whether it did so, and does nothing where the edit needs a closer look.
 func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
-	l, size := &d.log, len(e.Ins)
+	if d.room > 0 && d.spree.goesOn(a, e) && d.goOn(e) {
+		return true
+	}
+	l := &d.log
 	if l.names.newest != a || len(l.ops) == 0 {
 		return false
 	}
-	if d.room -= e.Del + size; d.room < 0 && !d.makeRoom(e.Del+size) {
+	if n := e.Del + len(e.Ins); d.room < n && !d.makeRoom(n) || !d.key(e) {
 		return false
 	}
-	switch {
-	case size == 1 && l.typedOn(e):
-		l.content = append(l.content, e.Ins[0])
-		l.extend(1)
-	case size == 0 && l.erasedOn(e, d.text.Len()):
-		l.extend(1)
-	case !d.key(e):
-		return false
-	}
+	d.room -= e.Del + len(e.Ins)
 	d.text.Replace(e.Pos, e.Del, e.Ins)
 	d.heads.one.add(l.graph.size() - 1)
+	d.spree.follow(d, a)
 	return true
 }
 
-// typedOn reports whether a one-byte insertion is what comes next in the last op, an insertion of ASCII.
-func (l *oplog) typedOn(e *text.Edit) bool {
-	last := &l.ops[len(l.ops)-1]
-	n := uint32(l.graph.size()) - last.lv
-	return e.Pos == int(last.at+n) && e.Del == 0 && uint32(len(l.content))-last.off == n && e.Ins[0] < utf8.RuneSelf
+// spree is the last op while its author goes on with it, key after key: one byte of ASCII, or one deletion in the op's
+// direction. It is what the log would tell of that.
+type spree struct {
+	author Agent
+	pos    int // where the next key goes on with the op; below 0 if nothing does
+	typed  int // what a key inserts
+	erased int // and deletes: one of the two is 1
+	step   int // from one key's place to the next one's
+
+	graph *LV     // where the last run of the graph ends
+	seq   *uint32 // the author's next event
 }
 
-// erasedOn reports whether the deletion of one character of a text of the given length is what comes next in the last op, a
-// deletion that has a direction.
-func (l *oplog) erasedOn(e *text.Edit, length int) bool {
-	last := &l.ops[len(l.ops)-1]
-	n, pos := uint32(l.graph.size())-last.lv, int(last.at&placeMask)
-	if e.Del != 1 || n < 2 || e.Pos < 0 || e.Pos >= length {
+// follow makes s follow the last op of d, whose author is a.
+func (s *spree) follow(d *Doc, a Agent) {
+	l := &d.log
+	o := l.op(len(l.ops) - 1)
+	s.pos = -1
+	switch {
+	case o.kind == insert && o.size == o.n:
+		s.pos, s.typed, s.erased, s.step = int(o.pos+o.n), 1, 0, 1
+	case o.kind == remove && o.n > 1:
+		s.pos, s.typed, s.erased, s.step = int(o.pos), 0, 1, 0
+	case o.kind == backspace && o.n > 1:
+		s.pos, s.typed, s.erased, s.step = int(o.pos)-int(o.n), 0, 1, -1
+	default: // it has no direction yet, or places in it are found by counting
+		return
+	}
+	s.author = a
+	s.graph, s.seq = &l.graph.runs[len(l.graph.runs)-1].to, &l.names.agents[l.names.author].next
+}
+
+// goesOn reports whether an edit of the head by a is the next key.
+func (s *spree) goesOn(a Agent, e *text.Edit) bool {
+	return e.Pos == s.pos && a == s.author && len(e.Ins) == s.typed && e.Del == s.erased
+}
+
+// goOn is keystroke for the next key, which is where the rope was edited last.
+func (d *Doc) goOn(e *text.Edit) bool {
+	s := &d.spree
+	switch {
+	case s.typed > 0:
+		if !d.text.Type(e.Ins[0]) {
+			return false
+		}
+		d.log.content = append(d.log.content, e.Ins[0])
+	case s.step < 0:
+		if !d.text.Erase(text.Before) {
+			return false
+		}
+	case !d.text.Erase(text.After):
 		return false
 	}
-	switch kind(last.at >> kindShift) {
-	case remove:
-		return e.Pos == pos
-	case backspace:
-		return e.Pos+int(n) == pos
-	}
-	return false
+	d.room--
+	s.pos += s.step
+	*s.seq++
+	d.heads.one.add(*s.graph)
+	*s.graph++
+	return true
 }
 
 // key adds an edit of the head to the log behind its last op, if it is one op, valid and not long.
@@ -229,8 +263,8 @@ func (d *Doc) key(e *text.Edit) bool {
 func (d *Doc) makeRoom(n int) bool {
 	l, max := &d.log, &d.limits
 	d.room = min(max.events-l.events(), maxLV-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
-		max.runs-len(l.ops)-len(l.names.runs)-1) - n
-	return d.room >= 0
+		max.runs-len(l.ops)-len(l.names.runs)-1)
+	return d.room >= n
 }
 
 // TextAt returns the text at a version, for the caller to keep and edit.

@@ -270,6 +270,19 @@ func TestTyping(t *testing.T) {
 	}
 }
 
+// TestTypingBehindWideText: also who types on behind a character beyond ASCII makes no run in which places are counted out
+// for long.
+func TestTypingBehindWideText(t *testing.T) {
+	d := New("")
+	at := mustEdit(t, d, 1, nil, text.Patch{{Ins: "é"}})
+	for i := range 2 * longWide {
+		at = mustEdit(t, d, 1, at, text.Patch{{Pos: 1 + i, Ins: "x"}})
+	}
+	if wide := d.log.op(0); len(d.log.ops) != 2 || wide.size > longWide {
+		t.Errorf("got %d ops, the first of %d bytes", len(d.log.ops), wide.size)
+	}
+}
+
 // TestWideText: a long insertion is kept in parts when a place in it must be counted out, and is whole outside.
 func TestWideText(t *testing.T) {
 	s := strings.Repeat("aé€🦄\r\x00", 1000)

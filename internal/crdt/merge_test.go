@@ -356,3 +356,28 @@ func (w *world) hostile() []byte {
 	}
 	return batch.bytes()
 }
+
+// TestTypingReachesLimits: also who types key after key, in one run, gets as far as each limit and no further.
+func TestTypingReachesLimits(t *testing.T) {
+	const most = 50
+	for name, lower := range map[string]func(l *limits){
+		"text":    func(l *limits) { l.text = most },
+		"content": func(l *limits) { l.content = most },
+		"events":  func(l *limits) { l.events = most },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := New("")
+			lower(&d.limits)
+			for i := range most {
+				mustEdit(t, d, 1, d.Head(), text.Patch{{Pos: i, Ins: "x"}})
+			}
+			before := d.Head()
+			if _, _, err := d.Edit(1, before, text.Patch{{Pos: most, Ins: "x"}}); !errors.Is(err, ErrTooLarge) || !d.Head().Equal(before) {
+				t.Errorf("got %v after %d keys, want %v", err, most, ErrTooLarge)
+			}
+			if got := d.Text().String(); got != strings.Repeat("x", most) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}

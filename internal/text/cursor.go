@@ -1,5 +1,7 @@
 package text
 
+import "unicode/utf8"
+
 // cursor is where the last edit was: a leaf that the rope owns, with all that lies above it. Keystrokes come one
 // behind the other, so most edits find their leaf here.
 type cursor struct {
@@ -89,5 +91,55 @@ func (r *Rope) replaceInLeaf(pos, del int, ins string) bool {
 		t.measure = t.plus(delta)
 	}
 	c.pos, c.at = pos+added.runes, from+len(ins)
+	return true
+}
+
+// Type puts one character of ASCII where the last edit ended and reports whether it did: it is Insert for whoever knows
+// from elsewhere that the next key goes on there, and need not have it found out again. Where it returns false nothing
+// is changed, and Insert must be used.
+func (r *Rope) Type(char byte) bool {
+	c := &r.cursor
+	if len(c.path) == 0 || char >= utf8.RuneSelf {
+		return false
+	}
+	leaf := c.leaf().node
+	size := len(leaf.text)
+	if size == maxLeaf {
+		return false
+	}
+	text := leaf.text[:size+1]
+	copy(text[c.at+1:], text[c.at:size])
+	text[c.at] = char
+	leaf.text = text
+	key := measureKey(char)
+	for _, t := range c.path {
+		t.measure = t.plus(key)
+	}
+	c.pos, c.at = c.pos+1, c.at+1
+	return true
+}
+
+// Erase deletes one character of ASCII on a side of where the last edit ended, and is to Delete what Type is to Insert.
+func (r *Rope) Erase(side Bias) bool {
+	c := &r.cursor
+	if len(c.path) == 0 {
+		return false
+	}
+	leaf := c.leaf().node
+	size, at := len(leaf.text), c.at
+	if side == Before {
+		at--
+	}
+	if at < 0 || at >= size || leaf.text[at] >= utf8.RuneSelf || size == 1 || size == minLeaf && len(c.path) > 1 {
+		return false
+	}
+	char := leaf.text[at]
+	copy(leaf.text[at:], leaf.text[at+1:])
+	leaf.text = leaf.text[:size-1]
+	key := measureKey(char)
+	for _, t := range c.path {
+		t.measure = t.minus(key)
+	}
+	c.pos, c.at = c.pos+at-c.at, at
 	return true
 }

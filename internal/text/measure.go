@@ -54,6 +54,9 @@ const (
 
 // measureOf measures text.
 func measureOf(text []byte) measure {
+	if len(text) == 1 && text[0] < utf8.RuneSelf {
+		return measureKey(text[0])
+	}
 	follow, long := wideBytes(text)
 	runes := len(text) - follow
 	return measure{len(text), runes, runes + long, bytes.Count(text, []byte{'\n'})}
@@ -61,9 +64,21 @@ func measureOf(text []byte) measure {
 
 // measureString measures s.
 func measureString(s string) measure {
+	if len(s) == 1 && s[0] < utf8.RuneSelf {
+		return measureKey(s[0])
+	}
 	follow, long := wideBytes(s)
 	runes := len(s) - follow
 	return measure{len(s), runes, runes + long, strings.Count(s, "\n")}
+}
+
+// measureKey measures a character of ASCII, which most edits are.
+func measureKey(char byte) measure {
+	m := measure{bytes: 1, runes: 1, units: 1}
+	if char == '\n' {
+		m.lines = 1
+	}
+	return m
 }
 
 // runeCount returns the number of code points in s.

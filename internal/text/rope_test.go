@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestRopeAgainstModel(t *testing.T) {
@@ -40,17 +41,29 @@ func randomEdit(rnd *rand.Rand, r *Rope, m model) model {
 	case 2:
 		del, ins = min(rnd.IntN(3000), len(m)-pos), randomText(rnd, rnd.IntN(30))
 	case 3, 4, 5:
-		typed := []rune(strings.Repeat("aé😀b€\n", rnd.IntN(50)))
+		typed := []rune(strings.Repeat([]string{"aé😀b€\n", "abc\n"}[rnd.IntN(2)], rnd.IntN(100)))
 		for i, c := range typed {
-			r.Insert(pos+i, string(c))
+			if i == 0 || c >= utf8.RuneSelf || !r.Type(byte(c)) {
+				r.Insert(pos+i, string(c))
+			}
 		}
 		return m.replace(pos, 0, string(typed))
 	case 6, 7:
 		keys := rnd.IntN(min(300, pos) + 1)
 		for i := range keys {
-			r.Delete(pos-1-i, 1)
+			if i == 0 || !r.Erase(Before) {
+				r.Delete(pos-1-i, 1)
+			}
 		}
 		return m.replace(pos-keys, keys, "")
+	case 8:
+		keys := rnd.IntN(min(300, len(m)-pos) + 1)
+		for i := range keys {
+			if i == 0 || !r.Erase(After) {
+				r.Delete(pos, 1)
+			}
+		}
+		return m.replace(pos, keys, "")
 	default:
 		del, ins = min(rnd.IntN(4), len(m)-pos), randomText(rnd, rnd.IntN(4))
 	}
@@ -81,6 +94,50 @@ func checkRope(t *testing.T, r *Rope, m model) {
 	if !r.Equal(New(want)) {
 		t.Errorf("Equal says no to the same text")
 	}
+}
+
+// TestKeysGoOn: Type and Erase find their place in all but a few keys, and where they don't they change nothing.
+func TestKeysGoOn(t *testing.T) {
+	r := New("")
+	keys, failed := 0, 0
+	try := func(done bool, otherwise func()) {
+		if keys++; !done {
+			failed++
+			otherwise()
+		}
+	}
+	for i := range 5000 {
+		try(r.Type('x'), func() { r.Insert(i, "x") })
+	}
+	r.Insert(2500, "\n")
+	for i := range 2400 {
+		try(r.Erase(Before), func() { r.Delete(2500-i, 1) })
+	}
+	r.Insert(101, "y")
+	for range 2500 {
+		try(r.Erase(After), func() { r.Delete(102, 1) })
+	}
+	checkRope(t, r, model(strings.Repeat("x", 101)+"y"))
+	if failed == 0 || failed > keys/50 { // a leaf of 1024 bytes is cut and joined now and then
+		t.Errorf("%d of %d keys did not go on", failed, keys)
+	}
+
+	c := r.Clone()
+	for name, r := range map[string]*Rope{"new": New("ab"), "empty": {}, "cloned": r, "clone": c} {
+		before := r.String()
+		if r.Type('x') || r.Erase(Before) || r.Erase(After) || r.String() != before {
+			t.Errorf("%s: a key went on where there was none before", name)
+		}
+	}
+	r = New("aéb")
+	r.Insert(2, "\n")
+	if r.Erase(After); r.Erase(Before) {
+		checkRope(t, r, model("aé"))
+	}
+	if r.Erase(Before) || r.Erase(After) || r.Type(0x80) || r.Type(0xff) {
+		t.Error("a character beyond ASCII was typed or erased as one byte")
+	}
+	checkRope(t, r, model("aé"))
 }
 
 func TestEmptyRope(t *testing.T) {
