@@ -273,10 +273,11 @@ func TestTyping(t *testing.T) {
 // TestTypingBehindWideText: also who types on behind a character beyond ASCII makes no run in which places are counted out
 // for long.
 func TestTypingBehindWideText(t *testing.T) {
-	d := New(strings.Repeat("-", 300)) // so that the rope doesn't begin a leaf just where the op has to end
-	at := mustEdit(t, d, 1, nil, text.Patch{{Ins: "é"}})
+	const begin = 300 // so that the rope doesn't begin a leaf just where the op has to end
+	d := New(strings.Repeat("-", begin))
+	at := mustEdit(t, d, 1, nil, text.Patch{{Pos: begin, Ins: "é"}})
 	for i := range 2 * longWide {
-		at = mustEdit(t, d, 1, at, text.Patch{{Pos: 1 + i, Ins: "x"}})
+		at = mustEdit(t, d, 1, at, text.Patch{{Pos: begin + 1 + i, Ins: "x"}})
 	}
 	if wide := d.log.op(0); len(d.log.ops) != 2 || wide.size > longWide {
 		t.Errorf("got %d ops, the first of %d bytes", len(d.log.ops), wide.size)
