@@ -10,6 +10,7 @@ import (
 // so whoever was given one may keep it.
 type arena struct {
 	versions row
+	heads    []LV
 	edits    []text.Edit
 	texts    strings.Builder
 }
@@ -26,6 +27,17 @@ func (a *arena) patch(e text.Edit) text.Patch {
 	a.edits = a.edits[1:]
 	p[0] = e
 	return p
+}
+
+// copyOf returns a copy of a version with few heads.
+func (a *arena) copyOf(f Frontier) Frontier {
+	if len(f) > len(a.heads) {
+		a.heads = make([]LV, max(arenaSize, len(f)))
+	}
+	g := Frontier(a.heads[:len(f):len(f)])
+	a.heads = a.heads[len(f):]
+	copy(g, f)
+	return g
 }
 
 // text returns b as a string.

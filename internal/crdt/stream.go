@@ -354,6 +354,9 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 	if e, ok := d.receiveKey(m); ok {
 		return d.arena.patch(e), nil
 	}
+	if c := d.receiveBeside(m); c != nil {
+		return c.patch(), nil
+	}
 	c := d.begin()
 	parents := m.parents
 	for i := range m.blocks {
@@ -370,12 +373,11 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 
 // receiveKey is Receive for what comes most: who made the last event goes on, on the whole head.
 func (d *Doc) receiveKey(m *Message) (e text.Edit, ok bool) {
-	blk, names := &m.blocks[0], &d.log.names
-	a, o := &m.stream.agents[blk.author], &blk.op
-	if len(m.blocks) > 1 || blk.parents != 1 || a.id != names.newest || d.heads.one.used == 0 || len(d.log.ops) == 0 ||
-		blk.seq != names.agents[names.author].next || m.parents[0] != (wireID{blk.author, blk.seq - 1}) {
+	if d.heads.one.used == 0 || !d.goesOn(m) {
 		return e, false
 	}
+	blk := &m.blocks[0]
+	a, o := &m.stream.agents[blk.author], &blk.op
 	switch e.Pos = int(o.pos); {
 	case o.kind == insert:
 		e.Ins = d.arena.text(m.content[o.off : o.off+o.size])
@@ -385,6 +387,49 @@ func (d *Doc) receiveKey(m *Message) (e text.Edit, ok bool) {
 		e.Del = int(o.n)
 	}
 	return e, d.keystroke(a.id, &e)
+}
+
+// goesOn reports whether a message is one op that its author, who made the last event, made behind that.
+func (d *Doc) goesOn(m *Message) bool {
+	blk, names := &m.blocks[0], &d.log.names
+	return len(m.blocks) == 1 && blk.parents == 1 && m.stream.agents[blk.author].id == names.newest && len(d.log.ops) > 0 &&
+		blk.seq == names.agents[names.author].next && m.parents[0] == wireID{blk.author, blk.seq - 1}
+}
+
+// receiveBeside is Receive for what comes most while two write at a time: who made the last event goes on, and the tracker
+// stands there. It returns what was changed, or nil if it did nothing.
+func (d *Doc) receiveBeside(m *Message) *change {
+	t, l := d.tracker, &d.log
+	at := l.graph.size() - 1
+	if t == nil || len(t.prepare) != 1 || t.prepare[0] != at || len(d.heads.many) == 0 || !d.goesOn(m) {
+		return nil
+	}
+	o := m.blocks[0].op
+	if n := int(max(o.n, o.size)); o.size > longWide || d.room < n && !d.makeRoom(n) {
+		return nil
+	}
+	c := &d.scratch
+	c.ops = append(c.ops[:0], o)
+	if _, err := checkOps(c.ops, t.total().now, uint32(d.limits.text)); err != nil {
+		return nil
+	}
+	d.room -= int(max(o.n, o.size))
+	c.d, c.empty, c.effects = d, false, c.effects[:0]
+	o.lv = uint32(at) + 1
+	text := uint32(len(l.content))
+	l.push(o, m.content, mayJoin)
+	l.extend(o.n)
+	o.off = text
+	t.applyOp(o, &c.effects)
+	t.applied(o.end())
+	heads := d.arena.copyOf(d.heads.many)
+	heads[len(heads)-1] = o.end() - 1 // the last event is the newest head
+	d.heads.many = heads
+	for i := range c.effects {
+		e := c.edit(i)
+		d.text.Replace(e.Pos, e.Del, e.Ins)
+	}
+	return c
 }
 
 func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {

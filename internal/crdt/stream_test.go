@@ -1,8 +1,10 @@
 package crdt
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"earshot/internal/text"
@@ -250,4 +252,110 @@ func FuzzReceive(f *testing.F) {
 		}
 		sameDoc(t, other, d)
 	})
+}
+
+// TestReceivedKeyByKey: two people type, each on what they know, and every key is received by itself, now by one, now by
+// the other, as it comes most. A replica that has to look each of them up from the beginning ends like one that goes on
+// from the last, takes and refuses the same, and says the same of it.
+func TestReceivedKeyByKey(t *testing.T) {
+	for seed := range uint64(300) {
+		dice := seeded(seed)
+		base := randomText(dice, dice.IntN(10))
+		people := [2]*Doc{New(base), New(base)}
+		fast, slow := New(base), New(base)
+		if dice.IntN(3) == 0 {
+			most, which := 60+dice.IntN(100), dice.IntN(3)
+			for _, d := range []*Doc{fast, slow} {
+				*[]*int{&d.limits.text, &d.limits.events, &d.limits.content}[which] = most
+			}
+		}
+		var out [2]Sender
+		var in [2][2]Receiver
+		var sent [2]Frontier
+		last, k := [2]int{}, 0
+		for step := range 200 {
+			if dice.IntN(5) == 0 {
+				k = dice.IntN(2)
+			}
+			if dice.IntN(20) == 0 {
+				lacking, err := people[1-k].SinceSummary(people[k].Summary())
+				if err == nil {
+					_, err = people[k].Merge(lacking)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 1 + dice.IntN(5)/4 {
+				p := nextKey(dice, people[k].Text().Len(), &last[k])
+				mustEdit(t, people[k], Agent(k+1), people[k].Head(), p)
+			}
+			b := people[k].Send(&out[k], nil, sent[k])
+			sent[k] = people[k].Head()
+			hostile := dice.IntN(100) == 0
+			if hostile {
+				b[dice.IntN(len(b))] ^= 1 << dice.IntN(8)
+			}
+
+			if dice.IntN(6) == 0 && fast.Events() > 0 { // an editor asks what it lacks
+				old := Frontier{LV(dice.IntN(fast.Events()))}
+				fast.Diff(old, fast.Head())
+				fast.Diff(fast.Head(), old)
+			}
+			slow.tracker = nil
+			slow.log.names.newest = 0 // nobody: no one goes on
+			before := fast.Text().Clone()
+			got, err := receiveOne(fast, &in[0][k], b)
+			_, want := receiveOne(slow, &in[1][k], b)
+			if !errors.Is(err, want) || !errors.Is(want, err) {
+				t.Fatalf("seed %d, step %d: got %v, want %v", seed, step, err, want)
+			}
+			if before.Apply(got); !before.Equal(fast.Text()) || !before.Equal(slow.Text()) {
+				t.Fatalf("seed %d, step %d: got %q, says %q, want %q", seed, step, fast.Text(), before, slow.Text())
+			}
+			if err != nil || hostile {
+				break
+			}
+		}
+		if !bytes.Equal(fast.Snapshot(), slow.Snapshot()) {
+			t.Fatalf("seed %d: the histories differ", seed)
+		}
+		for k := range fast.log.ops {
+			if o := fast.log.op(k); o.size != o.n && o.size > longWide {
+				t.Fatalf("seed %d: an op of %d bytes beyond ASCII", seed, o.size)
+			}
+		}
+		if fast.tracker != nil {
+			fast.checkTracker(t)
+		}
+	}
+}
+
+func receiveOne(d *Doc, in *Receiver, b []byte) (text.Patch, error) {
+	m, err := in.Read(b)
+	if err != nil {
+		return nil, err
+	}
+	return d.Receive(m)
+}
+
+// nextKey is what a person does next in a text of n code points: mostly to go on where they were.
+func nextKey(dice *rand.Rand, n int, last *int) text.Patch {
+	*last = min(*last, n)
+	switch what := dice.IntN(20); {
+	case what == 0:
+		s := strings.Repeat("wide: é€🦄\n", 1+dice.IntN(300))
+		at := dice.IntN(n + 1)
+		*last = at
+		return text.Patch{{Pos: at, Ins: s}}
+	case what < 3:
+		*last = dice.IntN(n + 1)
+	case what < 7 && *last > 0:
+		*last--
+		return text.Patch{{Pos: *last, Del: 1}}
+	case what < 9 && *last < n:
+		return text.Patch{{Pos: *last, Del: min(n-*last, 1+dice.IntN(2))}}
+	}
+	*last++
+	return text.Patch{{Pos: *last - 1, Ins: []string{"a", "b", "\n", "é"}[dice.IntN(4)]}}
 }

@@ -22,6 +22,17 @@ type tracker struct {
 	back    []stretch
 	forth   []stretch // scratch of move
 	targets []target  // by lv: what each deletion deleted
+	typed   typed
+}
+
+// typed is where the last event, an insertion, ended, until a span is changed: what is typed on there goes into the same
+// span, for no one can have seen its last item yet.
+type typed struct {
+	ok  bool
+	at  spot
+	lv  uint32 // the next event's: if another came first, this is void too
+	pos uint32 // in the prepare version
+	end uint32 // in the text with all events applied; none if nobody asked
 }
 
 // target says that the deletions [lv, lv+n) deleted the items [id, id+n); backward if the last event deleted
@@ -77,13 +88,20 @@ func (t *tracker) runTo(end LV, effects *[]effect) {
 // apply applies the events up to, not including, to: those of one run of the graph, on whose parents the
 // prepare version stands. It adds to effects, if there are any, what they do to the text at the head.
 func (t *tracker) apply(to LV, effects *[]effect) {
-	t.log.each(t.upto, to, func(part op) {
-		if part.kind == insert {
-			t.insertRun(part, effects)
-		} else {
-			t.removeRun(part, effects)
-		}
-	})
+	t.log.each(t.upto, to, func(part op) { t.applyOp(part, effects) })
+	t.applied(to)
+}
+
+func (t *tracker) applyOp(o op, effects *[]effect) {
+	if o.kind == insert {
+		t.insertRun(o, effects)
+	} else {
+		t.removeRun(o, effects)
+	}
+}
+
+// applied notes that the prepare version has the event before to as its head.
+func (t *tracker) applied(to LV) {
 	t.upto = to
 	t.prepare = append(t.prepare[:0], to-1)
 }
@@ -112,6 +130,7 @@ func (t *tracker) shift(events stretch, by uint16) {
 }
 
 func (t *tracker) shiftItems(id, n uint32, by uint16) {
+	t.typed.ok = false
 	for n > 0 {
 		p := t.isolate(id, n)
 		s := *t.at(p)
@@ -138,6 +157,26 @@ func (t *tracker) eachTarget(lv, n uint32, f func(id, n uint32)) {
 
 // insertRun applies a run of insertions.
 func (t *tracker) insertRun(o op, effects *[]effect) {
+	if k := &t.typed; !k.ok || o.lv != k.lv || o.pos != k.pos || effects != nil && k.end == none {
+		t.insertAnew(o, effects)
+		return
+	}
+	k := &t.typed
+	s := *t.at(k.at)
+	t.setPlace(span{id: o.lv, n: o.n}, k.at.leaf)
+	s.n += o.n
+	t.change(k.at, s)
+	if effects != nil {
+		*effects = append(*effects, insertion(o, k.end))
+		k.end += o.n
+	} else {
+		k.end = none
+	}
+	k.lv, k.pos = o.lv+o.n, o.pos+o.n
+}
+
+// insertAnew is insertRun for what doesn't go on from the last insertion.
+func (t *tracker) insertAnew(o op, effects *[]effect) {
 	p, left := t.gap(o.pos)
 	right := none
 	concurrent := false
@@ -153,10 +192,13 @@ func (t *tracker) insertRun(o op, effects *[]effect) {
 	}
 	s := span{id: o.lv, n: o.n, left: left, right: right, state: 1}
 	p, at := t.place(p, s)
+	end := none
 	if effects != nil {
 		pos := t.before(p).end + at
 		*effects = append(*effects, insertion(o, pos))
+		end = pos + o.n
 	}
+	t.typed = typed{true, p, o.lv + o.n, o.pos + o.n, end}
 }
 
 // gap returns the place behind the visible item before pos, and that item.
