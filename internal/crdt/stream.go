@@ -396,40 +396,12 @@ func (d *Doc) goesOn(m *Message) bool {
 		blk.seq == names.agents[names.author].next && m.parents[0] == wireID{blk.author, blk.seq - 1}
 }
 
-// receiveBeside is Receive for what comes most while two write at a time: who made the last event goes on, and the tracker
-// stands there. It returns what was changed, or nil if it did nothing.
+// receiveBeside is Receive for what comes most while two write at a time.
 func (d *Doc) receiveBeside(m *Message) *change {
-	t, l := d.tracker, &d.log
-	at := l.graph.size() - 1
-	if t == nil || len(t.prepare) != 1 || t.prepare[0] != at || len(d.heads.many) == 0 || !d.goesOn(m) {
+	if !d.standsLast() || !d.goesOn(m) {
 		return nil
 	}
-	o := m.blocks[0].op
-	if n := int(max(o.n, o.size)); o.size > longWide || d.room < n && !d.makeRoom(n) {
-		return nil
-	}
-	c := &d.scratch
-	c.ops = append(c.ops[:0], o)
-	if _, err := checkOps(c.ops, t.total().now, uint32(d.limits.text)); err != nil {
-		return nil
-	}
-	d.room -= int(max(o.n, o.size))
-	c.d, c.empty, c.effects = d, false, c.effects[:0]
-	o.lv = uint32(at) + 1
-	text := uint32(len(l.content))
-	l.push(o, m.content, mayJoin)
-	l.extend(o.n)
-	o.off = text
-	t.applyOp(o, &c.effects)
-	t.applied(o.end())
-	heads := d.arena.copyOf(d.heads.many)
-	heads[len(heads)-1] = o.end() - 1 // the last event is the newest head
-	d.heads.many = heads
-	for i := range c.effects {
-		e := c.edit(i)
-		d.text.Replace(e.Pos, e.Del, e.Ins)
-	}
-	return c
+	return d.beside(m.blocks[0].op, m.content)
 }
 
 func (c *change) receive(m *Message, blk *liveBlock, ids []wireID) error {

@@ -256,23 +256,24 @@ func FuzzReceive(f *testing.F) {
 
 // TestReceivedKeyByKey: two people type, each on what they know, and every key is received by itself, now by one, now by
 // the other, as it comes most. A replica that has to look each of them up from the beginning ends like one that goes on
-// from the last, takes and refuses the same, and says the same of it.
+// from the last, takes and refuses the same, and says the same of it; and so does one whose two buffers they are typed in.
 func TestReceivedKeyByKey(t *testing.T) {
 	for seed := range uint64(300) {
 		dice := seeded(seed)
 		base := randomText(dice, dice.IntN(10))
 		people := [2]*Doc{New(base), New(base)}
-		fast, slow := New(base), New(base)
+		fast, slow, both := New(base), New(base), New(base)
 		if dice.IntN(3) == 0 {
 			most, which := 60+dice.IntN(100), dice.IntN(3)
-			for _, d := range []*Doc{fast, slow} {
+			for _, d := range []*Doc{fast, slow, both} {
 				*[]*int{&d.limits.text, &d.limits.events, &d.limits.content}[which] = most
 			}
 		}
 		var out [2]Sender
 		var in [2][2]Receiver
 		var sent [2]Frontier
-		last, k := [2]int{}, 0
+		var at [2]Frontier // of two buffers of one replica, both
+		last, k, broken := [2]int{}, 0, false
 		for step := range 200 {
 			if dice.IntN(5) == 0 {
 				k = dice.IntN(2)
@@ -285,10 +286,21 @@ func TestReceivedKeyByKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				at[k] = both.Head()
 			}
 			for range 1 + dice.IntN(5)/4 {
-				p := nextKey(dice, people[k].Text().Len(), &last[k])
-				mustEdit(t, people[k], Agent(k+1), people[k].Head(), p)
+				p, agent := nextKey(dice, people[k].Text().Len(), &last[k]), Agent(k+1)
+				if dice.IntN(20) == 0 {
+					agent += 2 // another of their buffers, which stood there too
+				}
+				mustEdit(t, people[k], agent, people[k].Head(), p)
+				if before := both.Text().Clone(); !broken {
+					after, head, err := both.Edit(agent, at[k], p)
+					if before.Apply(head); !before.Equal(both.Text()) {
+						t.Fatalf("seed %d, step %d: edited to %q, says %q", seed, step, both.Text(), before)
+					}
+					at[k], broken = after, err != nil
+				}
 			}
 			b := people[k].Send(&out[k], nil, sent[k])
 			sent[k] = people[k].Head()
@@ -314,8 +326,12 @@ func TestReceivedKeyByKey(t *testing.T) {
 				t.Fatalf("seed %d, step %d: got %q, says %q, want %q", seed, step, fast.Text(), before, slow.Text())
 			}
 			if err != nil || hostile {
+				broken = true
 				break
 			}
+		}
+		if !broken && !bytes.Equal(both.Snapshot(), fast.Snapshot()) {
+			t.Fatalf("seed %d: edited to %q, received %q", seed, both.Text(), fast.Text())
 		}
 		if !bytes.Equal(fast.Snapshot(), slow.Snapshot()) {
 			t.Fatalf("seed %d: the histories differ", seed)
