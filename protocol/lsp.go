@@ -217,6 +217,14 @@ type Stamp struct {
 type DidChangeTextDocumentParams struct {
 	TextDocument   VersionedTextDocumentIdentifier  `json:"textDocument"`
 	ContentChanges []TextDocumentContentChangeEvent `json:"contentChanges"`
+	Earshot        *CommandPart                     `json:"earshot,omitempty"`
+}
+
+// CommandPart may come with a didChange. Joined says that the same command of the editor made the change as the one of this
+// document that was reported before it, so that textDocument/undo takes both back at once. Without it the daemon goes by
+// time, kind and place.
+type CommandPart struct {
+	Joined bool `json:"joined"`
 }
 
 // TextDocumentContentChangeEvent replaces Range by Text, or the whole text if there is no Range.

@@ -61,6 +61,7 @@ func wireTypes() []any {
 		new(DidOpenTextDocumentParams),
 		new(Stamp),
 		new(DidChangeTextDocumentParams),
+		new(CommandPart),
 		new(TextDocumentContentChangeEvent),
 		new(DidSaveTextDocumentParams),
 		new(DidCloseTextDocumentParams),

@@ -43,7 +43,7 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	e.owns(c, d.session)
 	e.touch(d)
 	for i := range p.queue {
-		e.didChange(m, &p.queue[i])
+		e.didChange(m, p.queue[i])
 	}
 }
 

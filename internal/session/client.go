@@ -40,8 +40,8 @@ type private struct {
 	item      protocol.TextDocumentItem
 	stamp     string
 	resolving bool
-	again     bool                                   // a session opened while it was resolving
-	queue     []protocol.DidChangeTextDocumentParams // changes since item
+	again     bool     // a session opened while it was resolving
+	queue     []report // changes since item
 }
 
 func newClient(id protocol.ConnID) *client { return &client{id: id, enc: text.UTF16} }

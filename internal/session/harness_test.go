@@ -88,6 +88,8 @@ type editor struct {
 	closed  string
 	id      int
 	results map[protocol.RequestID]any
+	beat    time.Duration         // what passes before it types
+	part    *protocol.CommandPart // what it says of what it reports
 }
 
 func newWorld(t testing.TB) *world {
@@ -615,6 +617,9 @@ func (ed *editor) entry(pos, del int, ins string) protocol.TextDocumentContentCh
 
 // types replaces del code points at pos, as the person does.
 func (ed *editor) types(pos, del int, ins string) {
+	if ed.beat > 0 {
+		ed.n.w.pass(ed.beat)
+	}
 	change := ed.entry(pos, del, ins)
 	ed.version++
 	ed.reports(change)
@@ -628,6 +633,7 @@ func (ed *editor) reports(changes ...protocol.TextDocumentContentChangeEvent) {
 	ed.notify(&protocol.DidChangeTextDocumentParams{
 		TextDocument:   protocol.VersionedTextDocumentIdentifier{URI: ed.uri, Version: ed.version},
 		ContentChanges: changes,
+		Earshot:        ed.part,
 	})
 }
 

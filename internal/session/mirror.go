@@ -78,25 +78,25 @@ func (m *mirror) settled(head crdt.Frontier) bool {
 }
 
 // didChange takes a report of the editor.
-func (e *Engine) didChange(m *mirror, p *protocol.DidChangeTextDocumentParams) {
+func (e *Engine) didChange(m *mirror, r report) {
 	m.backoff, m.retry = 0, time.Time{}
 	e.touch(m.doc)
 	switch {
 	case m.flight == nil:
-		m.version = p.TextDocument.Version
-		e.typed(m, p.ContentChanges)
+		m.version = r.change.TextDocument.Version
+		e.typed(m, r.change.ContentChanges, r)
 	case m.client.exact:
-		m.hold(p)
+		m.held = append(m.held, r)
 	default:
-		e.decideStock(m, p)
+		e.decideStock(m, r)
 	}
 }
 
-// typed takes changes that the person made. One that can't be taken leaves the buffer unknown: it is told, and the
-// next edit restores it.
-func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEvent) {
-	m.undo.report = reportNew
-	defer func() { m.undo.report = noReport }()
+// typed takes changes that the person made, of a report. One that can't be taken leaves the buffer unknown: it is told,
+// and the next edit restores it.
+func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEvent, of report) {
+	m.undo.reports(of.joined())
+	defer func() { m.undo.reporting = false }()
 	for i := range changes {
 		p, err := m.patchOf(m.buffer, &changes[i])
 		if err != nil {
@@ -107,7 +107,7 @@ func (e *Engine) typed(m *mirror, changes []protocol.TextDocumentContentChangeEv
 		if m.astray { // of a place in an unknown text only this is sure: something was put in
 			p, _ = split(p)
 		}
-		e.own(m, p)
+		e.ownAt(m, p, of.at)
 	}
 }
 
@@ -137,7 +137,10 @@ func (m *mirror) patchOf(buffer *text.Rope, c *protocol.TextDocumentContentChang
 }
 
 // own makes a change of the buffer into events of its agent, or into skew if the person may not change the text.
-func (e *Engine) own(m *mirror, p text.Patch) {
+func (e *Engine) own(m *mirror, p text.Patch) { e.ownAt(m, p, e.now) }
+
+// ownAt is own for what was done earlier.
+func (e *Engine) ownAt(m *mirror, p text.Patch, at time.Time) {
 	if len(p) == 0 {
 		return
 	}
@@ -172,7 +175,7 @@ func (e *Engine) own(m *mirror, p text.Patch) {
 		return
 	}
 	m.at = after
-	m.undo.did(m.agent, p, crdt.LV(first), crdt.LV(m.doc.text.Events()), e.now)
+	m.undo.did(m.agent, p, crdt.LV(first), crdt.LV(m.doc.text.Events()), at)
 	m.doc.moved(head)
 	m.doc.dirty = true
 	e.happened(m.doc, m.doc.session.me)
@@ -239,16 +242,14 @@ func (e *Engine) applyAnswered(m *mirror, number uint64, res *protocol.ApplyWork
 	e.typedAll(m, held)
 }
 
-// report is what an editor says about its buffer while it is not known whether it applied an edit.
+// report is what an editor says about its buffer. It is held while it is not known whether the editor applied an edit.
 type report struct {
 	change *protocol.DidChangeTextDocumentParams
-	saved  func() // didSave, undo or redo came behind it
+	at     time.Time // it came
+	saved  func()    // didSave, undo or redo came behind it
 }
 
-// hold keeps a report until the answer.
-func (m *mirror) hold(p *protocol.DidChangeTextDocumentParams) {
-	m.held = append(m.held, report{change: p})
-}
+func (r report) joined() bool { return r.change.Earshot != nil && r.change.Earshot.Joined }
 
 // holdSave keeps that the buffer, as it is after all that was reported, is on the disk.
 func (m *mirror) holdSave(saved func()) {
@@ -272,7 +273,7 @@ func (m *mirror) takeHeld() []report {
 func (e *Engine) typedAll(m *mirror, held []report) {
 	for _, r := range held {
 		m.version = max(m.version, r.change.TextDocument.Version)
-		e.typed(m, r.change.ContentChanges)
+		e.typed(m, r.change.ContentChanges, r)
 		r.settled()
 	}
 }
@@ -354,8 +355,8 @@ func (m *mirror) replay(f *flight, changes []protocol.TextDocumentContentChangeE
 // decideStock takes the first report of a stock client after an edit was sent: its answers prove nothing, this does. An
 // entry with the effect of the edit is the echo; if it comes behind the person's own entries, the edit was made in the
 // wrong place.
-func (e *Engine) decideStock(m *mirror, p *protocol.DidChangeTextDocumentParams) {
-	f := m.flight
+func (e *Engine) decideStock(m *mirror, of report) {
+	f, p := m.flight, of.change
 	m.version = p.TextDocument.Version
 	m.flight = nil
 	if !f.answered {
@@ -363,19 +364,19 @@ func (e *Engine) decideStock(m *mirror, p *protocol.DidChangeTextDocumentParams)
 	}
 	m.probed = m.probed || f.probe
 	if f.probe {
-		e.typed(m, p.ContentChanges)
+		e.typed(m, p.ContentChanges, of)
 		return
 	}
 	switch i := m.echoAmong(f, p.ContentChanges); {
 	case i < 0:
-		e.typed(m, p.ContentChanges)
+		e.typed(m, p.ContentChanges, of)
 	case i == 0:
 		e.echoed(m, f, p.ContentChanges[:1])
-		e.typed(m, p.ContentChanges[1:])
+		e.typed(m, p.ContentChanges[1:], of)
 	default:
-		e.typed(m, p.ContentChanges[:i])
+		e.typed(m, p.ContentChanges[:i], of)
 		e.misplaced(m, &p.ContentChanges[i])
-		e.typed(m, p.ContentChanges[i+1:])
+		e.typed(m, p.ContentChanges[i+1:], of)
 	}
 }
 

@@ -144,11 +144,11 @@ func (sv *server) DidChange(from protocol.ConnID, p *protocol.DidChangeTextDocum
 	c := e.client(from)
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
 	if m := c.mirror(key); m != nil && m.closing == nil {
-		e.didChange(m, p)
+		e.didChange(m, report{change: p, at: e.now})
 		return
 	}
 	if own := c.privateDoc(key); own != nil {
-		own.change(c, p)
+		own.change(c, report{change: p, at: e.now})
 		return
 	}
 	e.tellOnce(c, protocol.MessageError, "A change came for a document that was not opened; send textDocument/didOpen first.")
@@ -343,8 +343,8 @@ func (e *Engine) hosted(id string) (*session, *protocol.Error) {
 }
 
 // change takes a change of a document that is in no session, or not yet.
-func (own *private) change(c *client, p *protocol.DidChangeTextDocumentParams) {
-	own.queue = append(own.queue, *p)
+func (own *private) change(c *client, r report) {
+	own.queue = append(own.queue, r)
 	if len(own.queue) > maxQueued {
 		own.fold(c)
 	}
@@ -372,15 +372,15 @@ func (own *private) fold(c *client) {
 	end := text.DetectLineEnd(own.item.Text)
 	m := &mirror{client: c, end: end}
 	r, _ := c.shown(text.New(end.ToLF(own.item.Text)))
-	for _, p := range own.queue {
-		for i := range p.ContentChanges {
-			patch, err := m.patchOf(r, &p.ContentChanges[i])
+	for _, was := range own.queue {
+		for i := range was.change.ContentChanges {
+			patch, err := m.patchOf(r, &was.change.ContentChanges[i])
 			if err != nil {
 				continue // a report outside the text: the editor opens it anew when it finds out
 			}
 			r.Apply(patch)
 		}
-		own.item.Version = p.TextDocument.Version
+		own.item.Version = was.change.TextDocument.Version
 	}
 	own.item.Text = end.FromLF(r.String())
 	own.queue, own.stamp = nil, ""

@@ -14,6 +14,10 @@ const (
 	// UndoPause: who goes on after a longer pause has begun something new, which is taken back apart. People pause for 0.1 to
 	// 0.3 s between keys and for 1 s and more between thoughts.
 	UndoPause = 700 * time.Millisecond
+	// UndoBurst: what comes no later than this after the change before it was done by the same command, whatever it is. A
+	// program makes its changes within a millisecond of one another, and they get here together; people's keys are 50 ms and
+	// more apart, and a key that repeats itself 30.
+	UndoBurst = 25 * time.Millisecond
 	// MaxUndo groups of a buffer can be taken back, the newest ones: an hour of writing at one every four seconds.
 	MaxUndo = 1000
 	// MaxUndoEvents bounds how much of a document's history an undo stack holds back: what happened longer ago, by whomever,
@@ -45,68 +49,67 @@ type undoStack struct {
 	kind   editKind
 	lo, hi int // where in the buffer an edit goes on with it: in what was typed last (a bracket's pair, a new line), or behind
 	at     time.Time
-	report reportState
+
+	reporting bool // what comes is part of a report of the editor, all of which is one group
+	begun     bool // the command that is being reported, or was last, is part of the last group already
 }
 
 // editKind is what a group's edits have in common.
 type editKind uint8
 
 const (
-	alone    editKind = iota // nothing goes on with it
-	typing                   // one piece of text after the other
-	deleting                 // in either direction
-)
-
-// reportState tells whether what comes belongs to one report of the editor, all of which is one group.
-type reportState uint8
-
-const (
-	noReport   reportState = iota
-	reportNew              // the first of it has not come
-	reportMore             // it has begun a group, or gone on with one
+	over     editKind = iota // nothing goes on with it
+	alone                    // nothing but what the same command did
+	typing                   // one piece of text after the other, or over another
+	deleting                 // in either direction; what is typed there then replaces it
 )
 
 func kindOf(p text.Patch) editKind {
-	if len(p) != 1 || p[0].Del > maxKeystroke || len(p[0].Ins) > maxKeystroke*4 {
+	if len(p) != 1 || p[0].Del > maxKeystroke || len(p[0].Ins) > maxKeystroke*4 || runes(p[0].Ins) > maxKeystroke {
 		return alone
 	}
-	switch e := p[0]; {
-	case e.Del == 0 && runes(e.Ins) <= maxKeystroke:
-		return typing
-	case e.Ins == "":
+	if p[0].Ins == "" {
 		return deleting
 	}
-	return alone
+	return typing
 }
+
+// reports notes that a report of the editor begins, of the same command as the one before it if it is joined.
+func (u *undoStack) reports(joined bool) { u.reporting, u.begun = true, u.begun && joined }
 
 // did notes that a change of the buffer became the agent's events from first up to, not including, end.
 func (u *undoStack) did(a crdt.Agent, p text.Patch, first, end crdt.LV, now time.Time) {
 	if !slices.Contains(u.agents, a) {
 		u.agents = append(u.agents, a)
 	}
-	if u.goesOn(p, now) {
+	goesOn := u.goesOn(p, now)
+	if goesOn {
 		u.bounds[u.state] = end
 	} else {
 		u.bounds = append(u.bounds[:u.state], first, end)
 		u.state++
 	}
-	u.kind, u.at = kindOf(p), now
-	if u.report != noReport {
-		u.report = reportMore
+	k, n := kindOf(p), len(p)
+	hi := p.MapPos(p[n-1].Pos+p[n-1].Del, text.After)
+	lo := hi - runes(p[n-1].Ins)
+	if goesOn && k == deleting && u.kind == deleting { // a block, whose lines go one by one
+		u.moved(p)
+		lo, hi = min(u.lo, lo), max(u.hi, hi)
 	}
-	if n := len(p); n > 0 {
-		u.hi = p.MapPos(p[n-1].Pos+p[n-1].Del, text.After)
-		u.lo = u.hi - runes(p[n-1].Ins)
-	}
+	u.kind, u.at, u.lo, u.hi = k, now, lo, hi
+	u.begun = u.begun || u.reporting
 	u.forget(end)
 }
 
 // goesOn tells whether a change is one with the last group.
 func (u *undoStack) goesOn(p text.Patch, now time.Time) bool {
-	if u.report == reportMore {
+	since := now.Sub(u.at)
+	switch k := kindOf(p); {
+	case u.kind == over:
+		return false
+	case u.reporting && u.begun || since <= UndoBurst:
 		return true
-	}
-	if k := kindOf(p); k == alone || k != u.kind || now.Sub(u.at) > UndoPause {
+	case since > UndoPause || k == alone || k != u.kind && (k != typing || u.kind != deleting):
 		return false
 	}
 	e := p[0]
@@ -121,12 +124,7 @@ func (u *undoStack) moved(p text.Patch) {
 }
 
 // clear forgets everything that could be taken back.
-func (u *undoStack) clear() {
-	*u = undoStack{agents: u.agents, report: u.report}
-	if u.report == reportMore {
-		u.report = reportNew
-	}
-}
+func (u *undoStack) clear() { *u = undoStack{agents: u.agents, reporting: u.reporting} }
 
 // forget drops what is too old or too much, where a document has so many events.
 func (u *undoStack) forget(events crdt.LV) {
@@ -201,7 +199,7 @@ func (e *Engine) takeBack(m *mirror, way undoWay) (applied bool, refusal *protoc
 		if err != nil {
 			return false, protocol.Errorf(protocol.TooLarge, "The text or its history would grow too large, so nothing was changed; delete something first.")
 		}
-		u.state, u.kind = k, alone
+		u.state, u.kind, u.begun = k, over, false
 		if len(head) > 0 {
 			d.moved(head)
 			d.dirty = true

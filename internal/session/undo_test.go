@@ -39,7 +39,29 @@ func newUndoScene(t testing.TB, start string, choices ...choice) *undoScene {
 	s := &undoScene{w: w, guest: guest, ann: host.connect(), bob: guest.connect(choices...)}
 	s.ann.open(fileURI, start)
 	s.bob.fetch(w.uri("a.txt"))
+	s.ann.beat, s.bob.beat = keyPause, keyPause
 	return s
+}
+
+// keyPause is what passes between two keys of a person, who is quick.
+const keyPause = 2 * UndoBurst
+
+// command lets an editor do something whose changes come in a burst.
+func (s *undoScene) command(ed *editor, do func()) {
+	s.w.pass(keyPause)
+	ed.beat = 0
+	do()
+	ed.beat = keyPause
+}
+
+// joined lets an editor do something whose changes it says to be parts of one command, though time passes between them.
+func (s *undoScene) joined(ed *editor, changes ...func()) {
+	for _, do := range changes {
+		s.pause()
+		do()
+		ed.part = &protocol.CommandPart{Joined: true}
+	}
+	ed.part = nil
 }
 
 // pause ends the groups that could go on.
@@ -287,6 +309,117 @@ func TestUndoTable(t *testing.T) {
 			s.ann.types(1, 1, "")
 			s.ann.undo()
 		}, "abcd"},
+		{"what is typed where text was deleted goes with that", "one two", func(s *undoScene) {
+			s.ann.types(0, 3, "")
+			s.ann.types(0, 0, "1")
+			s.ann.types(1, 0, "!")
+			s.ann.undo()
+		}, "one two"},
+		{"what is typed where text was deleted, after a pause", "one two", func(s *undoScene) {
+			s.ann.types(0, 3, "")
+			s.pause()
+			s.ann.types(0, 0, "1")
+			s.ann.undo()
+		}, " two"},
+		{"what is typed beside deleted text", "one two", func(s *undoScene) {
+			s.ann.types(0, 3, "")
+			s.ann.types(1, 0, "1")
+			s.ann.undo()
+		}, " two"},
+		{"backspace and typing on", "", func(s *undoScene) {
+			s.ann.adds("h")
+			s.ann.adds("w")
+			s.ann.types(1, 1, "")
+			s.ann.adds("i")
+			s.ann.undo()
+			s.w.want("hw", s.ann)
+			s.ann.undo()
+		}, ""},
+		{"typing over is one group", "abcd", func(s *undoScene) {
+			s.ann.types(0, 1, "x")
+			s.ann.types(1, 1, "y")
+			s.ann.types(2, 1, "z")
+			s.ann.undo()
+		}, "abcd"},
+		{"a selection is typed over", "abcd", func(s *undoScene) {
+			s.ann.types(1, 2, "x")
+			s.ann.types(2, 0, "y")
+			s.ann.undo()
+		}, "abcd"},
+		{"a burst is one group: two lines are joined", "one\ntwo\n", func(s *undoScene) {
+			s.command(s.ann, func() { s.ann.types(3, 0, " two"); s.ann.types(8, 4, "") })
+			s.ann.undo()
+		}, "one\ntwo\n"},
+		{"a burst is one group, again", "one\ntwo\n", func(s *undoScene) {
+			s.command(s.ann, func() { s.ann.types(3, 0, " two"); s.ann.types(8, 4, "") })
+			s.ann.undo()
+			s.ann.redo()
+		}, "one two\n"},
+		{"a burst is one group: of pastes", "", func(s *undoScene) {
+			paste := strings.Repeat("paste", maxKeystroke/4)
+			s.command(s.ann, func() { s.ann.adds(paste); s.ann.types(0, 0, paste) })
+			s.ann.undo()
+		}, ""},
+		{"two bursts are two groups", "__", func(s *undoScene) {
+			s.command(s.ann, func() { s.ann.types(2, 0, "b"); s.ann.types(0, 0, "a") })
+			s.command(s.ann, func() { s.ann.types(4, 0, "b"); s.ann.types(0, 0, "a") })
+			s.ann.undo()
+		}, "a__b"},
+		{"a burst right behind an undo", "__", func(s *undoScene) {
+			s.ann.types(2, 0, "b")
+			s.command(s.ann, func() { s.ann.types(0, 0, "a"); s.ann.undo(); s.ann.types(0, 0, "c"); s.ann.types(3, 0, "d") })
+			s.ann.undo()
+		}, "__b"},
+		{"the other's change within a burst", "__", func(s *undoScene) {
+			s.command(s.ann, func() {
+				s.ann.types(2, 0, "b")
+				s.bob.beat = 0
+				s.bob.types(0, 0, "X")
+				s.ann.types(1, 0, "a")
+			})
+			s.ann.undo()
+		}, "X__"},
+		{"parts of one command are one group", "one\ntwo\n", func(s *undoScene) {
+			s.joined(s.ann, func() { s.ann.types(3, 0, " two") }, func() { s.ann.types(8, 4, "") })
+			s.ann.undo()
+		}, "one\ntwo\n"},
+		{"a command whose lines are deleted one by one, and then typed at the first", "abcd", func(s *undoScene) {
+			s.joined(s.ann, func() { s.ann.types(0, 1, "") }, func() { s.ann.types(2, 1, "") })
+			s.ann.types(0, 0, "x")
+			s.ann.undo()
+		}, "abcd"},
+		{"two commands are two groups", "____", func(s *undoScene) {
+			s.joined(s.ann, func() { s.ann.types(4, 0, "b") }, func() { s.ann.types(0, 0, "a") })
+			s.joined(s.ann, func() { s.ann.types(6, 0, "b") }, func() { s.ann.types(0, 0, "a") })
+			s.ann.undo()
+		}, "a____b"},
+		{"what is joined to nothing begins", "_", func(s *undoScene) {
+			s.ann.part = &protocol.CommandPart{Joined: true}
+			s.ann.types(0, 0, "a")
+			s.ann.undo()
+		}, "_"},
+		{"what is joined to what was undone begins anew", "_", func(s *undoScene) {
+			s.ann.types(0, 0, "a")
+			s.pause()
+			s.ann.types(0, 0, "b")
+			s.ann.undo()
+			s.ann.part = &protocol.CommandPart{Joined: true}
+			s.ann.types(2, 0, "c")
+			s.ann.undo()
+		}, "a_"},
+		{"all is joined: one group", "_", func(s *undoScene) {
+			s.ann.part = &protocol.CommandPart{Joined: true}
+			for range 3 {
+				s.pause()
+				s.ann.types(0, 0, "a")
+			}
+			s.ann.undo()
+		}, "_"},
+		{"typing goes on after a command that ended there", "_", func(s *undoScene) {
+			s.joined(s.ann, func() { s.ann.types(0, 0, "a") }, func() { s.ann.types(2, 0, "b") })
+			s.ann.types(3, 0, "c")
+			s.ann.undo()
+		}, "_"},
 		{"another kind of edit is another group", "", func(s *undoScene) {
 			s.ann.adds("ab")
 			s.ann.types(1, 1, "")
@@ -504,6 +637,26 @@ func TestUndoInFlight(t *testing.T) {
 		s.bob.redo()
 		s.w.want("Xab", s.ann, s.bob)
 	})
+}
+
+// TestUndoHeldKeepsTime: what was typed with pauses while an edit was in flight is taken back apart.
+func TestUndoHeldKeepsTime(t *testing.T) {
+	s := newUndoScene(t, "a", manual)
+	s.ann.types(0, 0, "X")
+	if s.bob.inFlight() != 1 {
+		t.Fatal("nothing is in flight")
+	}
+	version := s.bob.version
+	s.bob.adds("b")
+	s.pause()
+	s.bob.adds("c")
+	s.pause()
+	s.bob.manual = false
+	s.bob.replies(&protocol.ApplyWorkspaceEditResult{Applied: false, Version: &version}, nil)
+	s.w.pass(time.Second)
+	s.w.want("Xabc", s.ann, s.bob)
+	s.bob.undo()
+	s.w.want("Xab", s.ann, s.bob)
 }
 
 // TestUndoOfMisplaced: an edit that a stock client made in the wrong place is nobody's to take back.
