@@ -42,8 +42,10 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	c.mirrors = append(c.mirrors, m)
 	e.owns(c, d.session)
 	e.touch(d)
+	p.answer(0, m)
 	for i := range p.queue {
 		e.didChange(m, p.queue[i])
+		p.answer(i+1, m)
 	}
 }
 

@@ -42,6 +42,30 @@ type private struct {
 	resolving bool
 	again     bool     // a session opened while it was resolving
 	queue     []report // changes since item
+	asked     []asked  // in their order
+}
+
+// asked is a request about a document that is being looked for: it is answered once that is attached, or is known not to be.
+type asked struct {
+	behind int // as many of the queue
+	answer func(*mirror)
+}
+
+// waits tells whether the document may yet be attached.
+func (p *private) waits(c *client) bool {
+	return p.resolving || slices.ContainsFunc(c.mirrors, func(m *mirror) bool { return m.closing != nil && m.closing.again == p })
+}
+
+// then has a request answered behind all that was reported.
+func (p *private) then(answer func(*mirror)) { p.asked = append(p.asked, asked{len(p.queue), answer}) }
+
+// answer answers what was asked before any more than so many of the queue.
+func (p *private) answer(behind int, m *mirror) {
+	for len(p.asked) > 0 && p.asked[0].behind <= behind {
+		do := p.asked[0].answer
+		p.asked = p.asked[1:]
+		do(m)
+	}
 }
 
 func newClient(id protocol.ConnID) *client { return &client{id: id, enc: text.UTF16} }
@@ -64,7 +88,13 @@ func (c *client) privateDoc(uri string) *private {
 	return nil
 }
 
+// dropPrivate forgets a document that will not be attached.
 func (c *client) dropPrivate(p *private) {
+	c.takePrivate(p)
+	p.answer(len(p.queue), nil)
+}
+
+func (c *client) takePrivate(p *private) {
 	c.private = slices.DeleteFunc(c.private, func(q *private) bool { return q == p })
 }
 

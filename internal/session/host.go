@@ -272,13 +272,15 @@ func (e *Engine) offer(c *client, own *private) {
 		}
 		switch {
 		case d != nil:
-			c.dropPrivate(own)
+			c.takePrivate(own)
 			e.attach(c, d, own)
 		case err != nil && isSessionURI(own.uri):
 			c.dropPrivate(own)
 			e.tell(c, protocol.MessageError, err.Message)
 		case own.again:
 			e.offer(c, own)
+		default:
+			own.answer(len(own.queue), nil)
 		}
 	})
 }

@@ -383,5 +383,8 @@ func (own *private) fold(c *client) {
 		own.item.Version = was.change.TextDocument.Version
 	}
 	own.item.Text = end.FromLF(r.String())
+	for i := range own.asked {
+		own.asked[i].behind = max(0, own.asked[i].behind-len(own.queue))
+	}
 	own.queue, own.stamp = nil, ""
 }

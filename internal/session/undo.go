@@ -236,9 +236,23 @@ func (d *document) mayUndo() *protocol.Error {
 	return nil
 }
 
-// undoFor answers a request. What was typed before it may still wait for an answer of the editor, and goes first.
+// undoFor answers a request. What was typed before it may still wait for an answer of the editor, or for the document, and
+// goes first.
 func (e *Engine) undoFor(r protocol.Request[protocol.UndoResult], uri string, way undoWay) {
-	m := e.client(r.Conn).mirror(docpath.CanonicalURI(uri, e.cfg.GOOS))
+	if uri == "" {
+		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "Name the document in textDocument.uri."})
+		return
+	}
+	c, key := e.client(r.Conn), docpath.CanonicalURI(uri, e.cfg.GOOS)
+	if own := c.privateDoc(key); own != nil && own.waits(c) {
+		own.then(func(m *mirror) { e.undoIn(m, r, uri, way) })
+		return
+	}
+	e.undoIn(c.mirror(key), r, uri, way)
+}
+
+// undoIn answers a request for a buffer, if there is one.
+func (e *Engine) undoIn(m *mirror, r protocol.Request[protocol.UndoResult], uri string, way undoWay) {
 	if m == nil || m.closing != nil {
 		refuse(e, r, protocol.Errorf(protocol.NoSuchDocument, "%s is not open here as a shared document, so nothing can be undone; see `earshot status` for what is shared.", docpath.Quote(uri)))
 		return

@@ -494,6 +494,90 @@ func TestUndoBeginsWithTheBuffer(t *testing.T) {
 	w.want("abc, not saved", ann, host)
 }
 
+// TestUndoWaitsForTheDocument: what is asked while it is being looked for is answered in its place, or once nobody shares it.
+func TestUndoWaitsForTheDocument(t *testing.T) {
+	opening := func(t *testing.T) (*world, *node, *editor) {
+		w, host, _ := pair(t, "abc")
+		w.disk["b.txt"] = "b"
+		ann := host.connect()
+		host.holding = true
+		ann.open("file:///w/b.txt", "b")
+		return w, host, ann
+	}
+	undoOf := func(ed *editor) *protocol.UndoParams { return &protocol.UndoParams{TextDocument: docID(ed.uri)} }
+	check := func(t *testing.T, ed *editor, id protocol.RequestID, want any) {
+		t.Helper()
+		if got := ed.results[id]; got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	t.Run("nothing was done", func(t *testing.T) {
+		_, host, ann := opening(t)
+		id := ann.ask(undoOf(ann))
+		check(t, ann, id, nil)
+		host.release()
+		check(t, ann, id, protocol.UndoResult{})
+	})
+	t.Run("in its place", func(t *testing.T) {
+		w, host, ann := opening(t)
+		first := ann.ask(undoOf(ann))
+		ann.adds("c")
+		second := ann.ask(undoOf(ann))
+		ann.adds("d")
+		host.release()
+		w.pass(time.Second)
+		check(t, ann, first, protocol.UndoResult{})
+		check(t, ann, second, protocol.UndoResult{Applied: true})
+		w.want("bd", ann)
+	})
+	t.Run("more was done than is kept apart", func(t *testing.T) {
+		w, host, ann := opening(t)
+		for range maxQueued {
+			ann.adds("c")
+		}
+		id := ann.ask(undoOf(ann))
+		ann.adds("d")
+		host.release()
+		w.pass(time.Second)
+		check(t, ann, id, protocol.UndoResult{})
+		w.want("b"+strings.Repeat("c", maxQueued)+"d", ann)
+	})
+	t.Run("closed", func(t *testing.T) {
+		_, host, ann := opening(t)
+		id := ann.ask(undoOf(ann))
+		ann.notify(&protocol.DidCloseTextDocumentParams{TextDocument: docID(ann.uri)})
+		wantKind(t, ann.results[id].(*protocol.Error), protocol.NoSuchDocument)
+		host.release()
+	})
+	t.Run("not shared", func(t *testing.T) {
+		w, host, _ := pair(t, "abc")
+		ann := host.connect()
+		host.holding = true
+		ann.open("file:///elsewhere", "b")
+		id := ann.ask(undoOf(ann))
+		check(t, ann, id, nil)
+		host.release()
+		w.run()
+		wantKind(t, ann.results[id].(*protocol.Error), protocol.NoSuchDocument)
+		wantKind(t, ann.fails(undoOf(ann)), protocol.NoSuchDocument)
+	})
+	t.Run("opened again before an edit was answered", func(t *testing.T) {
+		s := newUndoScene(t, "a", manual)
+		s.bob.adds("b")
+		s.ann.types(0, 0, "X")
+		s.bob.notify(&protocol.DidCloseTextDocumentParams{TextDocument: docID(s.bob.uri)})
+		s.bob.reopen()
+		id := s.bob.ask(undoOf(s.bob))
+		check(t, s.bob, id, nil)
+		s.bob.manual = false
+		s.bob.answers(false)
+		s.w.pass(time.Second)
+		if s.bob.results[id] == nil {
+			t.Error("not answered")
+		}
+	})
+}
+
 // TestUndoOfTwoEditors: two editors of one daemon in one document undo their own.
 func TestUndoOfTwoEditors(t *testing.T) {
 	s := newUndoScene(t, "")
@@ -685,6 +769,11 @@ func TestUndoRefused(t *testing.T) {
 	for _, p := range []protocol.DaemonParams{
 		&protocol.UndoParams{TextDocument: docID("file:///elsewhere")}, &protocol.RedoParams{TextDocument: docID(s.w.uri("b.txt"))}} {
 		wantKind(t, s.bob.fails(p), protocol.NoSuchDocument)
+	}
+	for _, p := range []protocol.DaemonParams{&protocol.UndoParams{}, &protocol.RedoParams{}} {
+		if err := s.bob.fails(p); err == nil || err.Code != protocol.CodeInvalidParams || !strings.Contains(err.Message, "textDocument.uri") {
+			t.Errorf("%T without a document: got %v", p, err)
+		}
 	}
 	undo := &protocol.UndoParams{TextDocument: docID(s.bob.uri)}
 	d := s.guest.doc()

@@ -70,9 +70,7 @@ func (r *run) takeBack(s *seat, p protocol.DaemonParams, then func(applied bool)
 	r.undone.by[s] = true
 	s.request(p, func(res any, err *protocol.Error) {
 		if err != nil {
-			if protocol.KindOf(err) != protocol.NoSuchDocument { // it is being attached
-				r.w.failf("%s/%v: %T: %v", s.n.name, s.kind, p, err)
-			}
+			r.w.failf("%s/%v: %T: %v", s.n.name, s.kind, p, err)
 			return
 		}
 		then(res.(protocol.UndoResult).Applied)

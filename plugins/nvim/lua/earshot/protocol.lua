@@ -90,9 +90,10 @@
 ---group of which nothing is left is passed over. The answer comes when the document has changed; this buffer
 ---is told by workspace/applyEdit, like any other. The last 1000 groups can be taken back, as long as no more
 ---than 2^22 characters have been typed or deleted in the document since. What the buffer held when it was
----opened is no group; an editor that comes back under the name of its replica goes on where it was. Errors
----are noSuchDocument if the document is not open here or not shared, readOnly, ended, and tooLarge if what
----would come back does not fit any more.
+---opened is no group; an editor that comes back under the name of its replica goes on where it was. While the
+---document that was opened is being looked for, the answer waits. Errors are noSuchDocument if the document
+---is not open here or not shared, readOnly, ended, and tooLarge if what would come back does not fit any
+---more.
 ---@class (exact) earshot.UndoParams
 ---@field textDocument earshot.TextDocumentIdentifier
 
