@@ -21,7 +21,7 @@ const (
 	// remote whose message it is. A message is a keystroke as a rule and 1 MiB (a frame) or 64 MiB (a text that an editor
 	// opens) at the most.
 	inboxSize = 64
-	// leastWait is how soon a Tick may follow another event. The engine's shortest wait is 25 ms.
+	// leastWait is how soon a Tick may follow another event: work that the engine has cut in pieces lets others through.
 	leastWait = time.Millisecond
 )
 

@@ -341,6 +341,10 @@ func (d *document) seen(m *mirror) {
 func (m *mirror) flightUnsettled(f *flight) bool { return !slices.Equal(m.at, f.target) }
 
 func (e *Engine) unlink(m *mirror) {
+	for _, w := range m.wishes {
+		w.answer(false, nil)
+	}
+	m.wishes = nil
 	m.doc.mirrors = slices.DeleteFunc(m.doc.mirrors, func(o *mirror) bool { return o == m })
 	m.client.mirrors = slices.DeleteFunc(m.client.mirrors, func(o *mirror) bool { return o == m })
 	for n, asked := range e.calls {

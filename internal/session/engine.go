@@ -161,6 +161,7 @@ func (e *Engine) take(ev Event) {
 		e.shutDown()
 	case Tick:
 		e.checkCopies()
+		e.undoesOn()
 	}
 }
 

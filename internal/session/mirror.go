@@ -50,6 +50,8 @@ type mirror struct {
 	before     *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
 	told       *protocol.DocumentChanged
 	undo       *undoStack
+	wishes     []wish    // to undo or redo, not yet granted
+	wishedAt   time.Time // when the first of them was looked at last
 }
 
 // flight is an edit that the editor was asked to make.
@@ -166,6 +168,7 @@ func (e *Engine) ownAt(m *mirror, p text.Patch, at time.Time) {
 	if len(mine) == 0 {
 		return
 	}
+	e.unwish(m)
 	first := m.doc.text.Events()
 	after, head, err := m.doc.text.Edit(m.agent, m.at, mine)
 	if err != nil {

@@ -239,6 +239,9 @@ func (s *session) deadlines(at func(time.Time)) {
 func (d *document) deadlines(at func(time.Time)) {
 	for _, m := range d.mirrors {
 		at(m.deadline())
+		if len(m.wishes) > 0 {
+			at(m.wishedAt)
+		}
 	}
 	for _, l := range d.lost {
 		at(l.since.Add(LostGrace))

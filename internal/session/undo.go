@@ -23,6 +23,9 @@ const (
 	// MaxUndoEvents bounds how much of a document's history an undo stack holds back: what happened longer ago, by whomever,
 	// can't be taken back any more. 2^22 are 58 hours of four people who type 5 characters a second, or four pastes of 1 MiB.
 	MaxUndoEvents = 1 << 22
+	// passedAtOnce groups of which others have left nothing are passed over in one Step; the search goes on in the next. One
+	// takes a millisecond where a thousand were done since, so nobody else waits for longer than 25.
+	passedAtOnce = 25
 	// maxKeystroke is the most, in code points, that may be one of many edits that make a group: a line end and its indent, or
 	// a word that an editor completes. What is longer is a group of its own.
 	maxKeystroke = 32
@@ -183,9 +186,50 @@ const (
 	redoing undoWay = +1
 )
 
+// wish is an undo or redo that a buffer's person has asked for.
+type wish struct {
+	way    undoWay
+	answer func(applied bool, refusal *protocol.Error)
+}
+
+// undoes grants one wish after the other, until too much was passed over for one Step: a Tick goes on.
+func (e *Engine) undoes(m *mirror) {
+	for left := passedAtOnce; len(m.wishes) > 0; {
+		w := m.wishes[0]
+		applied, refusal := e.takeBack(m, w.way, &left)
+		if left == 0 {
+			m.wishedAt = e.now
+			return
+		}
+		m.wishes = m.wishes[1:]
+		w.answer(applied, refusal)
+	}
+}
+
+// undoesOn goes on with what was too much for one Step.
+func (e *Engine) undoesOn() {
+	for _, c := range e.clients {
+		for _, m := range c.mirrors {
+			e.undoes(m)
+		}
+	}
+}
+
+// unwish ends what has not been granted when the person does something else: what is to be taken back next would be that.
+func (e *Engine) unwish(m *mirror) {
+	wishes := m.wishes
+	m.wishes = nil
+	for _, w := range wishes {
+		w.answer(false, nil)
+	}
+	if len(wishes) > 0 {
+		e.tell(m.client, protocol.MessageWarning, "Looking for what to undo was given up, as you went on meanwhile; undo again to go on with it.")
+	}
+}
+
 // takeBack takes the buffer's person one group back or forth. Groups of which nothing is left, for others have deleted it,
-// are passed over. The document changes at once; the buffer is told like any other.
-func (e *Engine) takeBack(m *mirror, way undoWay) (applied bool, refusal *protocol.Error) {
+// are passed over, until no more may be. The document changes at once; the buffer is told like any other.
+func (e *Engine) takeBack(m *mirror, way undoWay, left *int) (applied bool, refusal *protocol.Error) {
 	d, u := m.doc, m.undo
 	if err := d.mayUndo(); err != nil {
 		return false, err
@@ -206,6 +250,9 @@ func (e *Engine) takeBack(m *mirror, way undoWay) (applied bool, refusal *protoc
 			e.happened(d, d.session.me)
 			e.touch(d)
 			return true, nil
+		}
+		if *left--; *left == 0 {
+			return false, nil
 		}
 	}
 	return false, nil
@@ -257,19 +304,23 @@ func (e *Engine) undoIn(m *mirror, r protocol.Request[protocol.UndoResult], uri 
 		refuse(e, r, protocol.Errorf(protocol.NoSuchDocument, "%s is not open here as a shared document, so nothing can be undone; see `earshot status` for what is shared.", docpath.Quote(uri)))
 		return
 	}
-	answer := func() {
-		applied, err := e.takeBack(m, way)
-		if err != nil {
-			refuse(e, r, err)
-			return
+	wanted := func() {
+		m.wishes = append(m.wishes, wish{way, func(applied bool, err *protocol.Error) {
+			if err != nil {
+				refuse(e, r, err)
+				return
+			}
+			reply(e, r, protocol.UndoResult{Applied: applied})
+		}})
+		if len(m.wishes) == 1 {
+			e.undoes(m)
 		}
-		reply(e, r, protocol.UndoResult{Applied: applied})
 	}
 	if n := len(m.held); n > 0 {
-		m.held[n-1].then(answer)
+		m.held[n-1].then(wanted)
 		return
 	}
-	answer()
+	wanted()
 }
 
 // then has something done behind what the report says, and behind what was to be done there already.

@@ -793,6 +793,89 @@ func TestUndoRefused(t *testing.T) {
 	s.w.want("ab", s.ann)
 }
 
+// TestUndoPassesOver: a thousand groups of which another has left nothing are passed over, a few in each Step, and what the
+// other does comes in between.
+func TestUndoPassesOver(t *testing.T) {
+	const groups = MaxUndo - 1
+	emptied := func(t *testing.T) *undoScene {
+		s := newUndoScene(t, "-")
+		s.ann.types(0, 0, "a")
+		for range groups {
+			s.pause()
+			s.ann.adds("x")
+		}
+		s.bob.beat = 0
+		s.bob.types(2, groups, "")
+		s.w.want("a-", s.ann, s.bob)
+		return s
+	}
+	ask := func(s *undoScene) protocol.RequestID {
+		return s.ann.ask(&protocol.UndoParams{TextDocument: docID(s.ann.uri)})
+	}
+	granted := protocol.UndoResult{Applied: true}
+	t.Run("to what is left", func(t *testing.T) {
+		s := emptied(t)
+		u := s.ann.n.doc().mirrors[0].undo
+		first, second := ask(s), ask(s)
+		for u.state > 0 {
+			was := u.state
+			if s.ann.results[first] != nil {
+				t.Fatalf("answered %v with %d groups to go", s.ann.results[first], was)
+			}
+			if at := s.ann.n.e.Deadline(); at.After(s.w.now) {
+				t.Fatalf("it goes on only after %v", at.Sub(s.w.now))
+			}
+			if was == groups/2+1 {
+				s.bob.types(0, 0, "b")
+			}
+			s.ann.n.step(Tick{})
+			if was-u.state > passedAtOnce {
+				t.Fatalf("%d groups in one Step", was-u.state)
+			}
+		}
+		if got := s.ann.results[first]; got != granted {
+			t.Errorf("got %+v", got)
+		}
+		if got := s.ann.results[second]; got != (protocol.UndoResult{}) {
+			t.Errorf("once more: got %+v", got)
+		}
+		s.w.want("b-", s.ann, s.bob)
+		if !s.ann.redo() {
+			t.Error("not redone")
+		}
+		s.w.want("ba-", s.ann, s.bob)
+	})
+	t.Run("its person types", func(t *testing.T) {
+		s := emptied(t)
+		id := ask(s)
+		s.ann.beat = 0
+		s.ann.adds("y")
+		if got := s.ann.results[id]; got != (protocol.UndoResult{}) {
+			t.Errorf("got %+v", got)
+		}
+		if !s.ann.wasTold("was given up") {
+			t.Error("not told")
+		}
+		s.ann.undo()
+		s.w.want("a-", s.ann, s.bob)
+	})
+	t.Run("it is closed", func(t *testing.T) {
+		s := emptied(t)
+		id := ask(s)
+		s.ann.notify(&protocol.DidCloseTextDocumentParams{TextDocument: docID(s.ann.uri)})
+		if got := s.ann.results[id]; got != (protocol.UndoResult{}) {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("it may not be any more", func(t *testing.T) {
+		s := emptied(t)
+		id := ask(s)
+		s.ann.n.doc().readonly = true
+		s.w.pass(time.Second)
+		wantKind(t, s.ann.results[id].(*protocol.Error), protocol.ReadOnly)
+	})
+}
+
 // TestUndoTooLarge: what does not fit any more is refused, and nothing changes.
 func TestUndoTooLarge(t *testing.T) {
 	start := strings.Repeat("x", crdt.MaxText)
