@@ -23,6 +23,8 @@ const (
 	// MaxUndoEvents bounds how much of a document's history an undo stack holds back: what happened longer ago, by whomever,
 	// can't be taken back any more. 2^22 are 58 hours of four people who type 5 characters a second, or four pastes of 1 MiB.
 	MaxUndoEvents = 1 << 22
+	// MaxUndoMade events that undo and redo make are not counted with these: the largest paste can go and come back twice.
+	MaxUndoMade = 4 * MaxUndoEvents
 	// passedAtOnce groups of which others have left nothing are passed over in one Step; the search goes on in the next. One
 	// takes a millisecond where a thousand were done since, so nobody else waits for longer than 25.
 	passedAtOnce = 25
@@ -47,6 +49,9 @@ type undoStack struct {
 	undo   *crdt.Undo   // nil until something was taken back
 	bounds []crdt.LV    // none or at least two
 	state  int
+	made   crdt.LV // events of undo and redo, since bounds[0] or before
+	early  bool    // what came before bounds[0] was forgotten
+	late   bool    // what could be brought back was forgotten
 
 	// The last group, while it may go on.
 	kind   editKind
@@ -85,6 +90,7 @@ func (u *undoStack) did(a crdt.Agent, p text.Patch, first, end crdt.LV, now time
 	if !slices.Contains(u.agents, a) {
 		u.agents = append(u.agents, a)
 	}
+	u.late = false
 	goesOn := u.goesOn(p, now)
 	if goesOn {
 		u.bounds[u.state] = end
@@ -131,13 +137,9 @@ func (u *undoStack) clear() { *u = undoStack{agents: u.agents, reporting: u.repo
 
 // forget drops what is too old or too much, where a document has so many events.
 func (u *undoStack) forget(events crdt.LV) {
-	for len(u.bounds) > 0 && (len(u.bounds) > MaxUndo+1 || events-u.bounds[0] > MaxUndoEvents) {
-		if u.state == 0 || len(u.bounds) == 2 {
-			u.clear()
-			return
-		}
-		u.bounds = slices.Delete(u.bounds, 0, 1)
-		u.state--
+	most := MaxUndoEvents + min(u.made, MaxUndoMade)
+	for len(u.bounds) > MaxUndo+1 || len(u.bounds) > 0 && events-u.bounds[0] > most {
+		u.forgetFirst()
 	}
 	if u.undo != nil && len(u.bounds) > 0 {
 		u.undo.Forget(u.bounds[0])
@@ -147,17 +149,26 @@ func (u *undoStack) forget(events crdt.LV) {
 // forgetBefore drops what builds on events of which nothing is known any more.
 func (u *undoStack) forgetBefore(first crdt.LV) {
 	for len(u.bounds) > 0 && u.bounds[0] < first {
-		if u.state == 0 || len(u.bounds) == 2 {
-			u.clear()
-			return
-		}
-		u.bounds = slices.Delete(u.bounds, 0, 1)
-		u.state--
+		u.forgetFirst()
 	}
 }
 
+// forgetFirst drops the oldest group. If it is not done at the moment, all that could be brought back builds on it.
+func (u *undoStack) forgetFirst() {
+	if u.state == 0 || len(u.bounds) == 2 {
+		early, late := u.early || u.state > 0, u.state == 0
+		u.clear()
+		u.early, u.late = early, late
+		return
+	}
+	u.bounds = slices.Delete(u.bounds, 0, 1)
+	u.state--
+	u.early = true
+}
+
 // undoNeeds is the first event of the document that an undo may yet ask about: from there on history must be kept, and what
-// was deleted since. It is the number of events if nothing can be taken back, and never more than MaxUndoEvents before.
+// was deleted since. It is the number of events if nothing can be taken back, and never more than MaxUndoEvents and
+// MaxUndoMade before.
 func (d *document) undoNeeds() crdt.LV {
 	events := crdt.LV(d.text.Events())
 	least := events
@@ -239,11 +250,13 @@ func (e *Engine) takeBack(m *mirror, way undoWay, left *int) (applied bool, refu
 	}
 	u.forget(crdt.LV(d.text.Events()))
 	for k := u.state + int(way); k >= 0 && k < len(u.bounds); k += int(way) {
+		before := d.text.Events()
 		head, err := d.text.TakeBack(e.undoOf(u), u.bounds[k])
 		if err != nil {
 			return false, protocol.Errorf(protocol.TooLarge, "The text or its history would grow too large, so nothing was changed; delete something first.")
 		}
 		u.state, u.kind, u.begun = k, over, false
+		u.made += crdt.LV(d.text.Events() - before)
 		if len(head) > 0 {
 			d.moved(head)
 			d.dirty = true
@@ -254,6 +267,12 @@ func (e *Engine) takeBack(m *mirror, way undoWay, left *int) (applied bool, refu
 		if *left--; *left == 0 {
 			return false, nil
 		}
+	}
+	switch {
+	case way == undoing && u.early:
+		e.tellOnce(m.client, protocol.MessageWarning, "What you did earlier was too large or is too long ago to be taken back this way; your editor's own undo may still know it.")
+	case way == redoing && u.late:
+		e.tellOnce(m.client, protocol.MessageWarning, "What you took back was too large or is too long ago to be brought back this way; your editor's own undo may still know it.")
 	}
 	return false, nil
 }

@@ -665,6 +665,34 @@ func TestUndoOfLargePaste(t *testing.T) {
 	s.w.want("a"+paste[:len(paste)/2]+"X"+paste[len(paste)/2:]+"b", s.ann, s.bob)
 }
 
+// TestUndoOfLargestPaste: it goes and comes back twice; what does not is told.
+func TestUndoOfLargestPaste(t *testing.T) {
+	s := newUndoScene(t, "ab")
+	paste := strings.Repeat("0123456789abcde\n", MaxUndoEvents/16)
+	whole := "a" + paste + "b"
+	s.ann.types(1, 0, paste)
+	for range 2 {
+		if !s.ann.undo() || s.bob.text() != "ab" {
+			t.Fatalf("not undone: got %d bytes", s.bob.buf.Size())
+		}
+		if !s.ann.redo() || s.bob.text() != whole {
+			t.Fatalf("not redone: got %d bytes", s.bob.buf.Size())
+		}
+	}
+	if s.ann.wasTold("too large") {
+		t.Error("told that it can't")
+	}
+	s.ann.undo()
+	s.ann.told = nil
+	if s.ann.redo() || !s.ann.wasTold("to be brought back") {
+		t.Error("redone, or not told that it can't be")
+	}
+	s.ann.types(1, 0, paste+"x")
+	if s.ann.undo() || !s.ann.wasTold("to be taken back") {
+		t.Error("undone, or not told that it can't be")
+	}
+}
+
 // TestUndoInFlight: the editor is asked for an edit and has not answered when its person undoes.
 func TestUndoInFlight(t *testing.T) {
 	for _, applies := range []bool{true, false} {
