@@ -50,6 +50,7 @@ local BIG_IDLE_MS = 5000
 ---@field private generation integer grows with each attachment: callbacks of an older one end themselves
 ---@field private collected? table[] changes held back while the daemon's own edit is being applied
 ---@field private idle? uv.uv_timer_t
+---@field private command? integer which the last change that was reported belongs to
 local Buffer = {}
 Buffer.__index = Buffer
 
@@ -112,6 +113,43 @@ end
 function M.unsettled()
   local mode = vim.api.nvim_get_mode().mode
   return mode:sub(1, 1) == 'r' or (mode:sub(1, 1) == 'c' and vim.o.inccommand ~= '' and vim.fn.getcmdtype() == ':')
+end
+
+--- Grows with every key that the person types, and with every turn of the main loop after a change: what is changed
+--- without either in between is the work of one command. A macro is one, as its keys are not typed.
+local command = 0
+local turning = false
+local keys = vim.api.nvim_create_namespace('earshot.keys')
+
+--- The buffer that was changed last in the Insert or Replace mode that is going on.
+---@type earshot.Buffer?
+local inserted
+
+--- What <Esc> adds (the other lines of a block, the repetitions of a count) goes with what was typed, and so does all
+--- that is typed in Replace mode. The daemon tells apart what is typed in Insert mode, by its pauses.
+local function on_key(key, typed)
+  if typed == '' then
+    return
+  end
+  command = command + 1
+  local mode = vim.api.nvim_get_mode().mode:sub(1, 1)
+  if mode ~= 'i' and mode ~= 'R' then
+    inserted = nil
+  elseif inserted and (mode == 'R' or key == '\27') then
+    inserted.command = command
+  end
+end
+
+--- Ends the command once the main loop comes by. While it waits for a program (a filter) it does not.
+local function end_command()
+  if turning then
+    return
+  end
+  turning = true
+  vim.schedule(function()
+    turning = false
+    command = command + 1
+  end)
 end
 
 local function position(line, character)
@@ -216,6 +254,18 @@ function Buffer:changes_after(first, last, new_last)
 end
 
 ---@param changes table[]
+---@param joined? boolean they are the work of the same command as those before
+function Buffer:tell(changes, joined)
+  self.version = next_version()
+  self.wire.notify('textDocument/didChange', {
+    textDocument = { uri = self.uri, version = self.version },
+    contentChanges = changes,
+    earshot = joined and { joined = true } or nil,
+  })
+  self:rest()
+end
+
+---@param changes table[]
 function Buffer:report(changes)
   if #changes == 0 then
     return
@@ -224,12 +274,10 @@ function Buffer:report(changes)
     vim.list_extend(self.collected, changes)
     return
   end
-  self.version = next_version()
-  self.wire.notify('textDocument/didChange', {
-    textDocument = { uri = self.uri, version = self.version },
-    contentChanges = changes,
-  })
-  self:rest()
+  self:tell(changes, self.command == command)
+  self.command = command
+  inserted = vim.api.nvim_get_mode().mode:match('^[iR]') and self or nil
+  end_command()
 end
 
 --- Reports what changed without an event: 'endofline', or an undo that leaves no line at all.
@@ -251,7 +299,9 @@ function Buffer:as_one_change(act)
   end
   local changes = self.collected
   self.collected = nil
-  self:report(changes or {})
+  if changes and #changes > 0 then
+    self:tell(changes)
+  end
   return ok, err
 end
 
@@ -325,6 +375,7 @@ function Buffer:open()
   end
   self.lines, self.eol, self.empty = shape(self.buf)
   self.version = next_version()
+  self.command = nil
   self.damaged = false
   local text = M.text(self.buf)
   local sound = units.scrub(text)
@@ -415,6 +466,12 @@ function Buffer:detach()
   if M.attached[self.buf] == self then
     M.attached[self.buf] = nil
   end
+  if inserted == self then
+    inserted = nil
+  end
+  if not next(M.attached) then
+    vim.on_key(nil, keys)
+  end
   self.attached = false
   self:close()
   if not self.guest and vim.api.nvim_buf_is_valid(self.buf) then
@@ -468,6 +525,7 @@ function M.attach(buf, uri, wire, options)
     set_host_options(self)
   end
   M.attached[buf] = self
+  vim.on_key(on_key, keys)
   self:open()
   return self
 end
