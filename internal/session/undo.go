@@ -231,10 +231,7 @@ func (e *Engine) unwish(m *mirror) {
 	wishes := m.wishes
 	m.wishes = nil
 	for _, w := range wishes {
-		w.answer(false, nil)
-	}
-	if len(wishes) > 0 {
-		e.tell(m.client, protocol.MessageWarning, "Looking for what to undo was given up, as you went on meanwhile; undo again to go on with it.")
+		w.answer(false, protocol.Errorf(protocol.Conflict, "You went on before it was found what to take back, so nothing was taken back; ask again."))
 	}
 }
 

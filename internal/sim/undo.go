@@ -70,7 +70,9 @@ func (r *run) takeBack(s *seat, p protocol.DaemonParams, then func(applied bool)
 	r.undone.by[s] = true
 	s.request(p, func(res any, err *protocol.Error) {
 		if err != nil {
-			r.w.failf("%s/%v: %T: %v", s.n.name, s.kind, p, err)
+			if protocol.KindOf(err) != protocol.Conflict { // it typed on while that was looked for
+				r.w.failf("%s/%v: %T: %v", s.n.name, s.kind, p, err)
+			}
 			return
 		}
 		then(res.(protocol.UndoResult).Applied)

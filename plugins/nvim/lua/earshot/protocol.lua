@@ -87,14 +87,14 @@
 ---more than 0.7 s, another place or another kind begins a new group. Never parted are the changes of one
 ---didChange, those that come within 25 ms of one another, and those that the editor says to be parts of one
 ---command (CommandPart). What others typed stays where it is, and what others deleted too stays deleted; a
----group of which nothing is left is passed over, and if that takes long and the person goes on meanwhile it
----is given up. The answer comes when the document has changed; this buffer is told by workspace/applyEdit,
----like any other. The last 1000 groups can be taken back, as long as no more than 2^22 characters have been
----typed or deleted in the document since, not counting what undo and redo did; who asks for more gets false,
----and a message if there had been more. What the buffer held when it was opened is no group; an editor that
----comes back under the name of its replica goes on where it was. While the document that was opened is being
----looked for, the answer waits. Errors are noSuchDocument if the document is not open here or not shared,
----readOnly, ended, and tooLarge if what would come back does not fit any more.
+---group of which nothing is left is passed over. The answer comes when the document has changed; this buffer
+---is told by workspace/applyEdit, like any other. The last 1000 groups can be taken back, as long as no more
+---than 2^22 characters have been typed or deleted in the document since, not counting what undo and redo did;
+---who asks for more gets false, and a message if there had been more. What the buffer held when it was opened
+---is no group; an editor that comes back under the name of its replica goes on where it was. While the
+---document that was opened is being looked for, the answer waits. Errors are noSuchDocument if the document
+---is not open here or not shared, readOnly, ended, conflict if the person went on before it was found what to
+---take back, and tooLarge if what would come back does not fit any more.
 ---@class (exact) earshot.UndoParams
 ---@field textDocument earshot.TextDocumentIdentifier
 
