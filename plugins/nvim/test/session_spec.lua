@@ -445,14 +445,13 @@ t.test("one's own undo, where it is wished for", function()
   vim.cmd('edit ' .. path)
   vim.cmd('Earshot share ' .. path)
   t.wait(session_is_there, 'the session')
-  vim.g.earshot_own_undo = nil
   fake.replies['textDocument/undo'] = function()
     return { applied = false }
   end
   t.keys('Ax<Esc>')
   vim.api.nvim_feedkeys('u', 'mxt', false)
   t.wait(function()
-    return t.heard('Nothing of yours is left to undo.')
+    return t.heard('Already at oldest change of your own.')
   end, 'the answer')
   t.equal(fake:sent('textDocument/undo')[1].params.textDocument.uri, vim.uri_from_fname(path))
   t.equal(buffers.text(0), 'ax\n')
@@ -461,20 +460,63 @@ t.test("one's own undo, where it is wished for", function()
     left = left - 1
     return { applied = left >= 0 }
   end
-  local nothing, times = 'Nothing of yours is left to redo.', 0
-  vim.api.nvim_feedkeys(vim.keycode('3<C-r><C-r>'), 'mxt', false)
-  t.wait(function()
-    return t.heard(nothing)
-  end, 'the last answer')
-  for _, said in ipairs(t.said) do
-    times = times + (said:find(nothing, 1, true) and 1 or 0)
+  local nothing = 'Already at newest change of your own.'
+  local function times()
+    return #vim.tbl_filter(function(said)
+      return said:find(nothing, 1, true)
+    end, t.said)
   end
-  t.equal(times, 1, 'fewer than asked for is no failure')
-  t.equal(#fake:sent('textDocument/redo'), 4)
+  vim.api.nvim_feedkeys(vim.keycode('3<C-r>'), 'mxt', false)
+  t.wait(function()
+    return #fake:sent('textDocument/redo') == 3 and times() > 0
+  end, 'the answers')
+  fake.settle()
+  t.equal(times(), 1, 'it is said once that there are fewer')
   vim.cmd('Earshot leave')
   t.wait(function()
     return not session_is_there()
   end, 'the end')
   vim.api.nvim_feedkeys('u', 'mxt', false)
   t.equal(buffers.text(0), 'a\n')
+  vim.g.earshot_own_undo = nil
+end)
+
+t.test("one's own undo can be wished for, and no longer, at any time", function()
+  leave()
+  local path = t.write('wish.txt', 'a\n')
+  vim.cmd('edit ' .. path)
+  vim.cmd('Earshot share ' .. path)
+  t.wait(session_is_there, 'the session')
+  local function is_own(key)
+    return vim.fn.maparg(key, 'n', false, true).buffer == 1
+  end
+  local function check(want, what)
+    t.wait(function()
+      return is_own('u') == want and is_own('<C-r>') == want
+    end, what)
+  end
+  check(false, 'nothing is wished for')
+  vim.g.earshot_own_undo = true
+  check(true, 'by Lua')
+  vim.g.earshot_own_undo = nil
+  check(false, 'no longer')
+  vim.cmd('let g:earshot_own_undo = 1')
+  check(true, 'by :let')
+  vim.cmd('unlet g:earshot_own_undo')
+  check(false, 'no longer, by :unlet')
+  earshot.setup({ own_undo = true })
+  check(true, 'by setup')
+  vim.g.earshot_own_undo = false
+  check(false, 'the variable is stronger')
+  vim.g.earshot_own_undo = true
+  check(true, 'the variable, again')
+  vim.keymap.set('n', 'u', 'x', { buffer = true })
+  vim.g.earshot_own_undo = false
+  t.wait(function()
+    return not is_own('<C-r>')
+  end, 'its end')
+  t.truthy(is_own('u'), "a mapping of the person's own stays")
+  vim.keymap.del('n', 'u', { buffer = true })
+  earshot.setup({ own_undo = false })
+  vim.g.earshot_own_undo = nil
 end)

@@ -40,6 +40,7 @@ local BIG_IDLE_MS = 5000
 ---@field disk? {mtime: table, size: integer} the file as the daemon or this editor last wrote it
 ---@field fixendofline? boolean what a host's option was
 ---@field look_there? boolean the next edit is, or holds, what this person undid or redid
+---@field own_keys? boolean `u` and CTRL-R are mapped to the daemon's undo
 ---@field remote_undo? integer the undo step that the others' last edits are in
 ---@field key string the URI percent-decoded
 ---@field stale boolean the file was written from outside since Neovim last looked

@@ -437,6 +437,7 @@ end
 ---@param options? earshot.Options
 function M.setup(options)
   config.set(options)
+  require('earshot.undo').follow_wish()
 end
 
 local function waiting_names()
@@ -534,6 +535,7 @@ end
 function M.start()
   local group = vim.api.nvim_create_augroup('earshot', { clear = true })
   require('earshot.apply').setup(group)
+  require('earshot.undo').setup()
   session.setup(group)
   host.setup(group, session)
   guest.setup(group, session)

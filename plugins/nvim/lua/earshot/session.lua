@@ -103,9 +103,7 @@ local wire = { up = M.up, notify = M.notify, request = M.request }
 ---@return earshot.Buffer
 function M.attach(buf, uri, options)
   local attached = buffers.attach(buf, uri, wire, options)
-  if config.own_undo() then
-    require('earshot.undo').map(buf)
-  end
+  require('earshot.undo').follow_wish()
   presence.moved()
   return attached
 end
