@@ -165,9 +165,6 @@ t.test("u takes back only one's own text", function()
     editor:lua('vim.g.earshot_own_undo = true')
   end
   open('undo.txt')
-  for _, editor in ipairs({ host, guest }) do
-    editor:lua('vim.g.earshot_own_undo = nil')
-  end
   local function becomes(want, what)
     for _, editor in ipairs({ host, guest }) do
       editor:wait(("require('earshot.buffer').text(0) == %q"):format(want), what)
@@ -176,8 +173,10 @@ t.test("u takes back only one's own text", function()
   end
   host:type('ggA host types<Esc>')
   becomes('one host types\ntwo\n', 'the host types')
-  guest:type('Goguest types<Esc>gg0/types<CR>iguest too, <Esc>')
-  becomes('one host guest too, types\ntwo\nguest types\n', 'the guest types')
+  guest:type('Goguest types<Esc>')
+  becomes('one host types\ntwo\nguest types\n', 'the guest types')
+  guest:type('gg0/types<CR>iguest too, <Esc>')
+  becomes('one host guest too, types\ntwo\nguest types\n', 'the guest types elsewhere')
   host:type('Gu')
   becomes('oneguest too, \ntwo\nguest types\n', 'the host undoes')
   t.equal(host:lua('return vim.fn.line(".")'), 1, "the host's cursor")
@@ -188,7 +187,7 @@ t.test("u takes back only one's own text", function()
   guest:type('2u')
   becomes('one host types\n', 'the guest undoes twice')
   guest:type('u')
-  guest:wait("vim.tbl_contains(said, 'Earshot: Nothing of yours is left to undo.')", 'that it can undo no more')
+  guest:wait("vim.tbl_contains(said, 'Earshot: Already at oldest change of your own.')", 'that it can undo no more')
   host:type('u')
   becomes('one host types\ntwo\n', 'the host undoes the deletion')
   host:type('u')
@@ -196,6 +195,64 @@ t.test("u takes back only one's own text", function()
   guest:type('2<C-r>')
   becomes('oneguest too, \ntwo\nguest types\n', 'the guest redoes')
 end)
+
+-- What one command changes in several places or steps; Neovim comes to rest between the pieces.
+t.write('project/commands.txt', '')
+local START = 'foo two\nboo one\nroo six\nnothing\n'
+for name, keys in vim.spairs({
+  ['joining lines'] = { 'J' },
+  [':m'] = { ':2m$<CR>' },
+  [':g with :s'] = { ':g/o/s//0/<CR>' },
+  [':s over many lines'] = { ':%s/o/0/g<CR>' },
+  [':normal in many lines'] = { ':%norm! Ix<CR>' },
+  ['a filter'] = { ':%!sort<CR>' },
+  ['a macro'] = { '@a' },
+  ['a dot'] = { '2.' },
+  ['a block insertion'] = { '<C-v>jjI', 'xy', '<Esc>' },
+  ['a block that is changed'] = { '<C-v>jjcx<Esc>' },
+  ['an insertion with a count'] = { '3ix', '<Esc>' },
+  ['Replace mode'] = { 'R', 'fx', 'y', '<Esc>' },
+  ['cw'] = { 'cwbar', '<Esc>' },
+  ['what is typed in one go'] = { 'i', 'abc', '<Esc>' },
+}) do
+  t.test(('u takes %s back as one, and CTRL-R brings it back'):format(name), function()
+    open('commands.txt')
+    for _, editor in ipairs({ host, guest }) do
+      editor:lua('vim.g.earshot_own_undo = true')
+    end
+    -- The dot's change, in a buffer of its own.
+    host:lua([[
+      vim.fn.setreg('a', 'A!\27j0x')
+      local scratch = vim.api.nvim_create_buf(false, true)
+      vim.api.nvim_buf_call(scratch, function() vim.cmd('normal! Iz\27') end)
+      vim.api.nvim_buf_delete(scratch, { force = true })
+    ]])
+    -- By the guest: it is no step of the host's.
+    guest:lua('vim.api.nvim_buf_set_lines(0, 0, -1, true, ...)', vim.split(START, '\n', { trimempty = true }))
+    settle('the text')
+    t.equal(host:text(), START)
+    host:type('<Esc>gg0')
+    for _, piece in ipairs(keys) do
+      host:type(piece)
+      host:lua('return 0')
+    end
+    host:wait(("require('earshot.buffer').text(0) ~= %q"):format(START), 'the command')
+    settle('the command')
+    local made = host:text()
+    host:type('u')
+    for _, editor in ipairs({ host, guest }) do
+      editor:wait(("require('earshot.buffer').text(0) ~= %q"):format(made), 'a change by u')
+    end
+    settle('u')
+    t.equal(host:text(), START)
+    host:type('<C-r>')
+    for _, editor in ipairs({ host, guest }) do
+      editor:wait(("require('earshot.buffer').text(0) ~= %q"):format(START), 'a change by CTRL-R')
+    end
+    settle('CTRL-R')
+    t.equal(host:text(), made)
+  end)
+end
 
 t.test('nothing had to be mended, and the end is told', function()
   for _, editor in ipairs({ host, guest }) do
