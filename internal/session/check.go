@@ -311,7 +311,7 @@ func (e *Engine) renew(d *document, b []byte) {
 	}
 	e.replace(d, doc)
 	d.behind = had
-	e.frame(d.session.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+	e.resync(d)
 	e.touch(d)
 }
 

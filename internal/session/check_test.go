@@ -435,7 +435,7 @@ func lyingHost(t *testing.T, say func() wire.Verdict) (w *world, ed *editor, che
 				host.sends(&wire.Chunk{Op: f.Op, Last: true, Data: doc.Snapshot()})
 			case *wire.Resync:
 				in = crdt.Receiver{}
-				host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+				host.sends(&wire.Resync{Doc: 1, Turn: f.Turn, Summary: doc.Summary()})
 			case *wire.Events:
 				m, err := in.Read(f.Data)
 				if err == nil {
@@ -513,7 +513,7 @@ func TestUnreadableCopy(t *testing.T) {
 			ed.open("earshot://aaaaaaaaaa/a.txt", "")
 			open := got[*wire.Open](host)[0].Op
 			host.sendsCopy(open, doc.Snapshot())
-			host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+			host.syncs(doc)
 			d := g.doc()
 			for range 2 {
 				w.pass(checkAfter)
@@ -539,6 +539,11 @@ func (s *stranger) sendsCopy(op uint32, b []byte) {
 	s.sends(&wire.Chunk{Op: op, Last: true, Data: b})
 }
 
+// syncs answers the guest's last Resync.
+func (s *stranger) syncs(doc *crdt.Doc) {
+	s.sends(&wire.Resync{Doc: 1, Turn: s.n.e.sessions[0].doc(1).turn, Summary: doc.Summary()})
+}
+
 // TestRenewedButNotTaken: what the host's copy lacks is typed text that nobody else has, until the host says otherwise; and a
 // copy of which the host lacks something is not compared.
 func TestRenewedButNotTaken(t *testing.T) {
@@ -548,7 +553,7 @@ func TestRenewedButNotTaken(t *testing.T) {
 	ed := g.connect(stock("plain"))
 	ed.open("earshot://aaaaaaaaaa/a.txt", "")
 	host.sendsCopy(got[*wire.Open](host)[0].Op, doc.Snapshot())
-	host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+	host.syncs(doc)
 	d := g.doc()
 	for range 2 {
 		w.pass(checkAfter)
@@ -560,7 +565,7 @@ func TestRenewedButNotTaken(t *testing.T) {
 	if d.synced || !d.unacked() {
 		t.Error("what was typed is thought to be at the host")
 	}
-	host.sends(&wire.Resync{Doc: 1, Summary: doc.Summary()})
+	host.syncs(doc)
 	g.fx = nil
 	w.pass(time.Minute)
 	if n := len(sent[*wire.Check](g)); n != 0 {

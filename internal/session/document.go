@@ -56,7 +56,8 @@ type document struct {
 	toldState *wire.State
 
 	// Guest: the replica's dealings with the host.
-	synced bool          // both sides send events as they happen
+	turn   uint32        // of the last Resync, 0 if this copy sent none yet
+	synced bool          // the host has answered that: both sides send events as they happen
 	sent   uint64        // whole Events messages since the last Resync
 	acked  uint64        // and how many of them the host has taken
 	behind crdt.Frontier // what the host surely had when sent was last zero

@@ -166,9 +166,9 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	case 5:
 		return &wire.State{Doc: d.doc(), Dirty: true, Readonly: d.n(2) == 0, Form: wire.Form{EOL: pick(d, "crlf", "lf", d.word())}}
 	case 6:
-		return &wire.Reset{Doc: d.doc(), Reason: d.word()}
+		return &wire.Reset{Doc: d.doc(), Turn: d.doc(), Reason: d.word()}
 	case 7:
-		return &wire.Resync{Doc: d.doc(), Summary: pick(d, f.summary(), d.bytes())}
+		return &wire.Resync{Doc: d.doc(), Turn: d.doc(), Summary: pick(d, f.summary(), d.bytes())}
 	case 8:
 		return &wire.Presence{Member: d.word(), Client: d.word(), Seq: uint64(d.number()), Doc: d.doc(), Version: d.heads(f), Selections: [][2]int{{d.number(), d.number()}}}
 	case 9:
@@ -304,7 +304,7 @@ func FuzzHostFrames(f *testing.F) {
 		for _, open := range got[*wire.Open](host) {
 			host.sends(&wire.Opened{Op: open.Op, Doc: 1, Instance: "i", State: &wire.State{Doc: 1}})
 			host.sends(&wire.Chunk{Op: open.Op, Last: true, Data: forge.doc.Snapshot()})
-			host.sends(&wire.Resync{Doc: 1, Summary: forge.doc.Summary()})
+			host.syncs(forge.doc)
 		}
 		if ed.text() != "theirs\n" {
 			t.Fatalf("the guest shows %q", ed.text())

@@ -183,7 +183,7 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 	case *wire.Events:
 		e.takeEvents(r, f)
 	case *wire.Ack:
-		if d := s.doc(f.Doc); d != nil && f.Count <= d.sent {
+		if d := s.doc(f.Doc); d != nil && d.synced && f.Count <= d.sent {
 			d.acked = f.Count
 		}
 	case *wire.Checked:
@@ -305,7 +305,7 @@ func (e *Engine) backAgain(s *session) {
 	for _, d := range slices.Clone(s.docs) {
 		switch {
 		case d.ready && !d.void && d.num != 0:
-			e.frame(s.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+			e.resync(d)
 		default:
 			e.fetch(d)
 		}
@@ -388,13 +388,7 @@ func (e *Engine) hostLost(s *session) {
 	}
 	for _, d := range s.docs {
 		e.checkCut(d)
-		if d.synced {
-			d.synced, d.behind = false, nil
-			if d.sent == d.acked && d.ready {
-				d.behind = slices.Clone(d.text.Head())
-			}
-			d.sent, d.acked = 0, 0
-		}
+		d.apart()
 	}
 	if s.brokenAt.IsZero() {
 		s.brokenAt = e.now
@@ -568,7 +562,7 @@ func (e *Engine) complete(d *document) {
 	d.num, d.instance = got.Doc, clean(got.Instance, 10)
 	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
 	e.replace(d, doc)
-	e.frame(d.session.up, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
+	e.resync(d)
 	d.finish(nil)
 	e.touch(d)
 }
@@ -578,7 +572,7 @@ func (e *Engine) complete(d *document) {
 func (e *Engine) replace(d *document, doc *crdt.Doc) {
 	d.text = doc
 	d.pins, d.lost, d.void = nil, nil, false
-	d.synced, d.sent, d.acked, d.check.asked = false, 0, 0, false
+	d.apart()
 	d.begin()
 	e.remembers(d)
 	d.floor = nil
@@ -615,22 +609,44 @@ func (e *Engine) takeState(s *session, f *wire.State) {
 // takeReset: the host has refused what was done here; the document is fetched anew and the buffers follow it.
 func (e *Engine) takeReset(s *session, f *wire.Reset) {
 	d := s.doc(f.Doc)
-	if d == nil {
+	if d == nil || d.turn == 0 || f.Turn != d.turn {
 		return
 	}
 	reason := clean(f.Reason, MaxSentence)
 	for _, m := range d.mirrors {
 		e.tell(m.client, protocol.MessageWarning, "The host did not take an edit to this text ("+reason+"); it is being brought back to the host's text.")
 	}
-	d.void, d.synced = true, false
-	d.num = 0
+	d.apart()
+	s.up.forget(d.num)
+	d.void, d.num = true, 0
 	e.fetch(d)
+}
+
+// resync asks the host to bring its copy and this one together, and to send from then on what happens. What it still sends
+// in answer to an older Resync is about another copy: it is told by its turn, and what comes behind it by its place.
+func (e *Engine) resync(d *document) {
+	s := d.session
+	s.lastTurn++
+	d.turn = s.lastTurn
+	e.frame(s.up, Live, &wire.Resync{Doc: d.num, Turn: d.turn, Summary: d.text.Summary()})
+}
+
+// apart: from now on nothing that the host sends is about this copy, and nothing that is done here is sent, until the host has
+// answered a new Resync.
+func (d *document) apart() {
+	if d.synced {
+		d.behind = nil
+		if d.sent == d.acked {
+			d.behind = slices.Clone(d.text.Head())
+		}
+	}
+	d.turn, d.synced, d.sent, d.acked, d.check.asked = 0, false, 0, 0, false
 }
 
 // takeResync: the host has what its summary says; it gets the rest, and from then on everything as it happens.
 func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 	d := r.session.doc(f.Doc)
-	if d == nil || !d.ready {
+	if d == nil || !d.ready || d.synced || d.turn == 0 || f.Turn != d.turn {
 		return
 	}
 	lacking, err := d.text.SinceSummary(f.Summary)
@@ -638,11 +654,10 @@ func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 		e.misbehaved(r, "sent a summary that can't be read")
 		return
 	}
-	d.synced, d.sent, d.acked = true, 0, 0
+	d.synced = true
 	d.sentHead = slices.Clone(d.text.Head())
 	d.checkLater(e.now)
-	rd := r.about(d.num)
-	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
+	r.begin(r.about(d.num))
 	if len(lacking) > 0 {
 		d.sent++
 		e.catchUp(r, d, lacking)
@@ -653,8 +668,8 @@ func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 func (e *Engine) takeEvents(r *remote, f *wire.Events) {
 	s := r.session
 	d := s.doc(f.Doc)
-	if d == nil || !d.ready {
-		return
+	if d == nil || !d.synced {
+		return // of a stream that is over
 	}
 	rd := r.about(f.Doc)
 	b, whole := e.piece(r, rd, f)

@@ -287,12 +287,12 @@ func (e *Engine) createFor(r *remote, f *wire.Create) {
 func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 	d := r.session.doc(f.Doc)
 	if d == nil || !d.ready {
-		e.frame(r, Live, &wire.Reset{Doc: f.Doc, Reason: "the host does not have it open any more"})
+		e.frame(r, Live, &wire.Reset{Doc: f.Doc, Turn: f.Turn, Reason: "the host does not have it open any more"})
 		return
 	}
 	lacking, err := d.text.SinceSummary(f.Summary)
 	if errors.Is(err, crdt.ErrForgotten) {
-		e.reset(r, d, "the host no longer knows what it is about")
+		e.reset(r, d, f.Turn, "the host no longer knows what it is about")
 		return
 	}
 	if err != nil {
@@ -305,13 +305,12 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 	}
 	rd := r.about(d.num)
 	d.builds(r.member, nil) // if it was not said what it has
-	r.pending -= len(rd.partial)
-	rd.synced, rd.taken, rd.partial = true, 0, nil
-	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
+	r.begin(rd)
+	rd.synced, rd.turn, rd.taken = true, f.Turn, 0
+	e.frame(r, Live, &wire.Resync{Doc: d.num, Turn: f.Turn, Summary: d.text.Summary()})
 	if len(lacking) > 0 {
 		e.catchUp(r, d, lacking)
 	}
-	e.frame(r, Live, &wire.Resync{Doc: d.num, Summary: d.text.Summary()})
 	st := d.state()
 	e.frame(r, Live, &st)
 }
@@ -330,11 +329,11 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	m := r.session.member(r.member)
 	got, err := rd.read(f, b)
 	if err != nil {
-		e.reset(r, d, "an edit could not be read")
+		e.reset(r, d, rd.turn, "an edit could not be read")
 		return
 	}
 	if why := e.mayNot(d, m, got); why != "" {
-		e.reset(r, d, why)
+		e.reset(r, d, rd.turn, why)
 		return
 	}
 	e.shareEvents(d)
@@ -342,7 +341,7 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	patch, err := got.merge(d)
 	if err != nil {
 		e.emit(Warn{What: "a guest's edit was refused: " + err.Error()})
-		e.reset(r, d, "an edit could not be taken")
+		e.reset(r, d, rd.turn, "an edit could not be taken")
 		return
 	}
 	for _, a := range got.authors {
@@ -410,6 +409,13 @@ func (e *Engine) piece(r *remote, rd *remoteDoc, f *wire.Events) (b []byte, whol
 	return b, true
 }
 
+// begin begins both streams of a document anew.
+func (r *remote) begin(rd *remoteDoc) {
+	r.pending -= len(rd.partial)
+	rd.partial = nil
+	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
+}
+
 // forget drops what is known of a document at the other end.
 func (r *remote) forget(num uint32) {
 	if rd := r.docs[num]; rd != nil {
@@ -443,9 +449,9 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 // maxSlack is how far over the limit what describes an edit may reach.
 const maxSlack = 64 << 10
 
-// reset tells a guest that its copy is void.
-func (e *Engine) reset(r *remote, d *document, why string) {
+// reset tells a guest that its copy, the one that asked in that turn, is void.
+func (e *Engine) reset(r *remote, d *document, turn uint32, why string) {
 	r.forget(d.num)
 	d.closedBy(r.member)
-	e.frame(r, Live, &wire.Reset{Doc: d.num, Reason: why})
+	e.frame(r, Live, &wire.Reset{Doc: d.num, Turn: turn, Reason: why})
 }

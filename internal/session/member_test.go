@@ -307,7 +307,7 @@ func TestTypedWhileVoid(t *testing.T) {
 		r := host.e.sessions[0].remotes[0]
 		delete(r.docs, host.doc().num) // as if a Reset was on its way
 		w.busy = true
-		guest.step(FrameArrived{Link: guest.e.sessions[0].up.id, Data: wire.Encode(&wire.Reset{Doc: host.doc().num, Reason: "test"})})
+		guest.step(FrameArrived{Link: guest.e.sessions[0].up.id, Data: wire.Encode(&wire.Reset{Doc: host.doc().num, Turn: guest.doc().turn, Reason: "test"})})
 		ed.types(0, 0, "X")
 		ed.adds("Y")
 		w.busy = false

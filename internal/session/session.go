@@ -50,6 +50,7 @@ type session struct {
 	brokenAt time.Time
 	wireOps  map[uint32]func(wire.Frame)
 	lastWire uint32
+	lastTurn uint32 // of a Resync, whichever document's
 }
 
 // remote is one link to another daemon of a session.
@@ -68,7 +69,8 @@ type remote struct {
 // remoteDoc is what is known of the copy of a document at the other end of a link.
 type remoteDoc struct {
 	synced  bool   // host
-	taken   uint64 // host: whole Events messages since the last Resync
+	turn    uint32 // host: of the guest's last Resync
+	taken   uint64 // host: whole Events messages since that
 	partial []byte
 	in      crdt.Receiver
 	out     crdt.Sender

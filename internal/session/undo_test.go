@@ -643,7 +643,7 @@ func TestUndoAfterLinkLoss(t *testing.T) {
 func TestUndoAfterReset(t *testing.T) {
 	s := newUndoScene(t, "a")
 	s.bob.adds("b")
-	reset := wire.Encode(&wire.Reset{Doc: s.ann.n.doc().num, Reason: "test"})
+	reset := wire.Encode(&wire.Reset{Doc: s.ann.n.doc().num, Turn: s.guest.doc().turn, Reason: "test"})
 	s.guest.step(FrameArrived{Link: s.guest.e.sessions[0].up.id, Data: reset})
 	if s.bob.undo() {
 		t.Error("something was undone in another copy")

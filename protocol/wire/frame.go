@@ -57,8 +57,8 @@ const (
 )
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
-// does not know ends the link, so a new one is such a change. 2 brought Check.
-const FrameVersion = 2
+// does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync.
+const FrameVersion = 3
 
 var errFrame = errors.New("malformed frame")
 
@@ -190,16 +190,21 @@ type Saved struct {
 	Failure *Failure `json:"failure,omitempty"`
 }
 
-// Reset says that the guest's copy of a document is void (for example because the host refused an edit): open it anew.
+// Reset says that the guest's copy of a document is void (for example because the host refused an edit): open it anew. Turn is
+// that of the last Resync which the host had of it; a copy that has asked again since then is not meant.
 type Reset struct {
 	Doc    uint32 `json:"doc"`
+	Turn   uint32 `json:"turn"`
 	Reason string `json:"reason"`
 }
 
 // Resync tells what the sender has of a document; the receiver sends what that lacks. The guest asks first, the host
-// answers with its own; from then on both send every event as it happens.
+// answers with its own; from then on both send every event as it happens. Turn tells the guest's Resyncs apart, the first is 1,
+// and the host's repeats it. What the host sends of the document before it has answered the guest's last Resync belongs to an
+// older copy, and the guest passes over it; having asked, the guest sends no events until that answer.
 type Resync struct {
 	Doc     uint32 `json:"doc"`
+	Turn    uint32 `json:"turn"`
 	Summary []byte `json:"summary"`
 }
 
