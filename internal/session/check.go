@@ -190,7 +190,7 @@ func (e *Engine) mendCopy(d *document) {
 	c := &d.check
 	switch c.stage {
 	case untouched:
-		e.differs(d, "", "Your copy of "+d.label()+" was found to differ from the host's and is being put right; you can go on, and nothing that you typed is lost.")
+		e.differs(d, "", differed, "Your copy of "+d.label()+" was found to differ from the host's and is being put right; you can go on, and nothing that you typed is lost.")
 		e.rebuild(d)
 		c.stage = rebuilt
 		e.checkCopy(d)
@@ -206,11 +206,14 @@ func (e *Engine) mendCopy(d *document) {
 
 func (d *document) label() string { return docpath.Quote(d.path.String()) }
 
+// differed is what is logged of copies that differ.
+const differed = "a guest's copy and the host's differed at the same version; both are being made anew"
+
 // differs counts a difference and says so: it is a defect of the program or of a machine's memory.
-func (e *Engine) differs(d *document, member, sentence string) {
+func (e *Engine) differs(d *document, member, logged, sentence string) {
 	s := d.session
 	e.healed++
-	e.emit(Warn{What: "a guest's copy and the host's differed at the same version; both are being made anew"})
+	e.emit(Warn{What: logged})
 	e.tellHappening(protocol.Happening{Event: "differed", Session: s.id, URI: d.uri(), Member: s.memberInfo(member)})
 	e.tellDiffers(s, sentence)
 }
@@ -282,10 +285,18 @@ func (e *Engine) checkCut(d *document) {
 	}
 }
 
-// notRenewed: the host's copy could not be had or not be read; what is here stays, and is compared again later.
+// notRenewed: the host's copy could not be had or not be read, or what was typed here does not fit it. What is here stays, and
+// is compared again later; unless its streams are over, for then it would stay behind.
 func (e *Engine) notRenewed(d *document) {
 	c := &d.check
 	d.asked, d.answer, d.loaded, d.whole = 0, nil, nil, false
+	if d.turn == 0 && d.session.up != nil {
+		for _, m := range d.mirrors {
+			e.tell(m.client, protocol.MessageError, "What you typed last into "+d.label()+" did not fit the host's text, which is being brought back; look whether something of yours is missing.")
+		}
+		e.refetch(d)
+		return
+	}
 	c.stage, c.rest = rebuilt, e.now.Add(rebuildEvery)
 	d.checkLater(e.now)
 }
@@ -347,7 +358,7 @@ func (e *Engine) verdict(r *remote, d *document, f *wire.Check) wire.Verdict {
 	if m := d.session.member(r.member); m != nil {
 		name = m.Name
 	}
-	e.differs(d, r.member, name+"'s copy of "+d.label()+" was found to differ from yours and is being put right; there is nothing that you have to do.")
+	e.differs(d, r.member, differed, name+"'s copy of "+d.label()+" was found to differ from yours and is being put right; there is nothing that you have to do.")
 	if head := d.text.Head(); !slices.Equal(d.check.rebuilt, head) || len(head) == 0 {
 		e.rebuild(d)
 	}

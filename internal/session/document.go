@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"hash/crc32"
 	"slices"
 	"time"
 
@@ -66,6 +67,7 @@ type document struct {
 	loaded []byte        // the chunks that came
 	whole  bool          // all of them
 	void   bool          // the host said Reset; a new snapshot is on its way
+	mended time.Time     // when the host last could not take what was sent of it
 
 	check check
 }
@@ -291,10 +293,13 @@ func (e *Engine) catchUp(r *remote, d *document, lacking []byte) {
 
 // sendEvents sends one message, in pieces if it is long.
 func (e *Engine) sendEvents(r *remote, f wire.Events) {
+	rd := r.about(f.Doc)
 	for rest := f.Data; ; rest = rest[wire.MaxPiece:] {
 		piece := f
 		piece.More = len(rest) > wire.MaxPiece
 		piece.Data = rest[:min(len(rest), wire.MaxPiece)]
+		rd.outSum = crc32.Update(rd.outSum, crc32.IEEETable, piece.Data)
+		piece.Sum = byte(rd.outSum)
 		e.frame(r, Live, &piece)
 		if !piece.More {
 			return

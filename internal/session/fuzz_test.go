@@ -53,7 +53,7 @@ type forger struct {
 }
 
 func (f *forger) edit(d *dice) *wire.Events {
-	e := &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, CatchUp: d.n(2) == 0}
+	e := &wire.Events{Doc: pick(d, f.num, d.doc()), More: d.n(6) == 0, CatchUp: d.n(2) == 0, Sum: pick(d, 0, 0, 0, byte(d.n(256)))}
 	e.Data = f.events(d, e.CatchUp)
 	return e
 }
@@ -166,7 +166,7 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	case 5:
 		return &wire.State{Doc: d.doc(), Dirty: true, Readonly: d.n(2) == 0, Form: wire.Form{EOL: pick(d, "crlf", "lf", d.word())}}
 	case 6:
-		return &wire.Reset{Doc: d.doc(), Turn: d.doc(), Reason: d.word()}
+		return &wire.Reset{Doc: d.doc(), Turn: d.doc(), Mend: d.n(2) == 0, Reason: d.word()}
 	case 7:
 		return &wire.Resync{Doc: d.doc(), Turn: d.doc(), Summary: pick(d, f.summary(), d.bytes())}
 	case 8:
@@ -247,7 +247,7 @@ func FuzzGuestFrames(f *testing.F) {
 				s.n.step(FrameArrived{Link: s.link, Channel: d.channel(), Data: slices.Clone(d.bytes())})
 				continue
 			}
-			s.n.step(FrameArrived{Link: s.link, Channel: d.channel(), Data: wire.Encode(guestFrame(&d, forge))})
+			s.n.step(FrameArrived{Link: s.link, Channel: d.channel(), Data: wire.Encode(s.summed(guestFrame(&d, forge)))})
 			h.looks(0, 0)
 		}
 		checkBounds(t, host)
@@ -321,7 +321,7 @@ func FuzzHostFrames(f *testing.F) {
 			case 2:
 				script.ask(&protocol.TextDocumentContentParams{URI: "earshot://aaaaaaaaaa/" + pick(&d, "a.txt", "b.txt", "c.txt")})
 			default:
-				host.n.step(FrameArrived{Link: host.link, Channel: d.channel(), Data: wire.Encode(hostFrame(&d, forge))})
+				host.n.step(FrameArrived{Link: host.link, Channel: d.channel(), Data: wire.Encode(host.summed(hostFrame(&d, forge)))})
 			}
 			if g.rejoin != 0 {
 				host.link++

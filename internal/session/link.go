@@ -1,19 +1,13 @@
 package session
 
 import (
-	"errors"
 	"slices"
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"
-	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
 )
-
-// maxPartial is the most that the pieces of one Events message may add up to: a text of the largest size, and as much
-// again for what describes it.
-const maxPartial = 2 * crdt.MaxText
 
 // maxSnapshot likewise for a document's snapshot: its text and its history.
 const maxSnapshot = 4 * crdt.MaxText
@@ -283,147 +277,6 @@ func (e *Engine) createFor(r *remote, f *wire.Create) {
 	}
 }
 
-// resyncFor brings a guest's copy and ours together: it gets what it lacks, and hears what we have.
-func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
-	d := r.session.doc(f.Doc)
-	if d == nil || !d.ready {
-		e.frame(r, Live, &wire.Reset{Doc: f.Doc, Turn: f.Turn, Reason: "the host does not have it open any more"})
-		return
-	}
-	lacking, err := d.text.SinceSummary(f.Summary)
-	if errors.Is(err, crdt.ErrForgotten) {
-		e.reset(r, d, f.Turn, "the host no longer knows what it is about")
-		return
-	}
-	if err != nil {
-		e.misbehaved(r, "sent a summary that can't be read")
-		return
-	}
-	if !r.has(d) && len(r.docs) >= MaxOpen {
-		e.misbehaved(r, "opened too many documents")
-		return
-	}
-	rd := r.about(d.num)
-	d.builds(r.member, nil) // if it was not said what it has
-	r.begin(rd)
-	rd.synced, rd.turn, rd.taken = true, f.Turn, 0
-	e.frame(r, Live, &wire.Resync{Doc: d.num, Turn: f.Turn, Summary: d.text.Summary()})
-	if len(lacking) > 0 {
-		e.catchUp(r, d, lacking)
-	}
-	st := d.state()
-	e.frame(r, Live, &st)
-}
-
-// eventsFrom takes what a guest did to a document.
-func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
-	d := r.session.doc(f.Doc)
-	rd := r.docs[f.Doc]
-	if d == nil || rd == nil || !rd.synced {
-		return // sent before it heard of Reset or Close
-	}
-	b, whole := e.piece(r, rd, f)
-	if !whole {
-		return
-	}
-	m := r.session.member(r.member)
-	got, err := rd.read(f, b)
-	if err != nil {
-		e.reset(r, d, rd.turn, "an edit could not be read")
-		return
-	}
-	if why := e.mayNot(d, m, got); why != "" {
-		e.reset(r, d, rd.turn, why)
-		return
-	}
-	e.shareEvents(d)
-	before := d.text.Head()
-	patch, err := got.merge(d)
-	if err != nil {
-		e.emit(Warn{What: "a guest's edit was refused: " + err.Error()})
-		e.reset(r, d, rd.turn, "an edit could not be taken")
-		return
-	}
-	for _, a := range got.authors {
-		d.owners[a] = m.ID
-	}
-	rd.taken++
-	e.frame(r, Live, &wire.Ack{Doc: d.num, Count: rd.taken})
-	d.moved(patch)
-	d.dirty = true
-	d.sentHead = slices.Clone(d.text.Head())
-	e.relay(d, before, r)
-	e.happened(d, m.ID)
-	e.touch(d)
-}
-
-// arrived is one message of events.
-type arrived struct {
-	authors []crdt.Agent
-	size    int
-	live    *crdt.Message // nil: catchUp
-	catchUp []byte
-}
-
-// read reads the message whose last frame is f.
-func (rd *remoteDoc) read(f *wire.Events, b []byte) (*arrived, error) {
-	if f.CatchUp {
-		authors, err := crdt.Agents(b)
-		return &arrived{authors: authors, size: len(b), catchUp: b}, err
-	}
-	m, err := rd.in.Read(b)
-	if err != nil {
-		return nil, err
-	}
-	got := &arrived{size: len(b), live: m}
-	for a := range m.Authors {
-		if n := len(got.authors); n == 0 || got.authors[n-1] != a {
-			got.authors = append(got.authors, a)
-		}
-	}
-	return got, nil
-}
-
-func (got *arrived) merge(d *document) (text.Patch, error) {
-	if got.live != nil {
-		return d.text.Receive(got.live)
-	}
-	return d.text.Merge(got.catchUp)
-}
-
-// piece adds a frame to what came of its message, and gives that once it is whole. The pieces of a message follow one
-// another, so all documents of a link share one bound.
-func (e *Engine) piece(r *remote, rd *remoteDoc, f *wire.Events) (b []byte, whole bool) {
-	if r.pending+len(f.Data) > maxPartial {
-		e.misbehaved(r, "sent an edit that is too large")
-		return nil, false
-	}
-	rd.partial = append(rd.partial, f.Data...)
-	r.pending += len(f.Data)
-	if f.More {
-		return nil, false
-	}
-	b = rd.partial
-	r.pending -= len(b)
-	rd.partial = nil
-	return b, true
-}
-
-// begin begins both streams of a document anew.
-func (r *remote) begin(rd *remoteDoc) {
-	r.pending -= len(rd.partial)
-	rd.partial = nil
-	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
-}
-
-// forget drops what is known of a document at the other end.
-func (r *remote) forget(num uint32) {
-	if rd := r.docs[num]; rd != nil {
-		r.pending -= len(rd.partial)
-		delete(r.docs, num)
-	}
-}
-
 // mayNot says why a member's events can't be taken, or "".
 func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 	if m == nil || m.Role != protocol.RoleEditor {
@@ -448,10 +301,3 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 
 // maxSlack is how far over the limit what describes an edit may reach.
 const maxSlack = 64 << 10
-
-// reset tells a guest that its copy, the one that asked in that turn, is void.
-func (e *Engine) reset(r *remote, d *document, turn uint32, why string) {
-	r.forget(d.num)
-	d.closedBy(r.member)
-	e.frame(r, Live, &wire.Reset{Doc: d.num, Turn: turn, Reason: why})
-}

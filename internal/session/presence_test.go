@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math"
 	"slices"
 	"testing"
@@ -160,7 +161,17 @@ func (n *node) admit(link LinkID, name string) *stranger {
 	return &stranger{n: n, link: link, id: all[0].Member}
 }
 
-func (s *stranger) sends(f wire.Frame) { s.sendsBytes(wire.Encode(f)) }
+func (s *stranger) sends(f wire.Frame) { s.sendsBytes(wire.Encode(s.summed(f))) }
+
+// summed gives events the sum that is expected of them, if the test has set none.
+func (s *stranger) summed(f wire.Frame) wire.Frame {
+	if f, ok := f.(*wire.Events); ok && f.Sum == 0 {
+		if r := s.n.e.links[s.link]; r != nil && r.docs[f.Doc] != nil {
+			f.Sum = byte(crc32.Update(r.docs[f.Doc].inSum, crc32.IEEETable, f.Data))
+		}
+	}
+	return f
+}
 
 func (s *stranger) sendsBytes(b []byte) { s.n.step(FrameArrived{Link: s.link, Data: b}) }
 

@@ -62,6 +62,9 @@ type remote struct {
 	pending int                  // bytes of unfinished messages of all docs
 	cursors map[string]*presence // by client
 
+	amiss      int       // how often what came of it could not be read or did not fit,
+	amissSince time.Time // within mendEvery
+
 	asked, saves int       // host: the guest's requests and saves under way
 	rebuildAt    time.Time // host: sooner no text is made anew because the guest says that its own is another
 }
@@ -74,6 +77,8 @@ type remoteDoc struct {
 	partial []byte
 	in      crdt.Receiver
 	out     crdt.Sender
+	inSum   uint32      // of all frames of events that came since the streams began
+	outSum  uint32      // and that were sent
 	check   remoteCheck // host
 }
 

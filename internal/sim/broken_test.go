@@ -20,7 +20,7 @@ var breakages = map[string]struct{ file, right, wrong string }{
 		"held[0].settled()\n	e.typedAll(m, held[1:])", "held[0].settled()"},
 	"a buffer that comes back by its stamp loses its name": {"session/bind.go",
 		"m.agent = agent //", "//"},
-	"what was typed while the link was broken is not sent": {"session/guest.go",
+	"what was typed while the link was broken is not sent": {"session/stream.go",
 		"	if len(lacking) > 0 {\n		d.sent++", "	if false {\n		d.sent++"},
 	"copies are not compared": {"session/engine.go",
 		"e.checkCopies()", ""},

@@ -57,7 +57,8 @@ const (
 )
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
-// does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync.
+// does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync and the sums of
+// Events.
 const FrameVersion = 3
 
 var errFrame = errors.New("malformed frame")
@@ -191,10 +192,12 @@ type Saved struct {
 }
 
 // Reset says that the guest's copy of a document is void (for example because the host refused an edit): open it anew. Turn is
-// that of the last Resync which the host had of it; a copy that has asked again since then is not meant.
+// that of the last Resync which the host had of it; a copy that has asked again since then is not meant. With Mend the copy is
+// not void: what came of the guest's events could not be read or did not fit, so the streams begin anew.
 type Reset struct {
 	Doc    uint32 `json:"doc"`
 	Turn   uint32 `json:"turn"`
+	Mend   bool   `json:"mend,omitempty"`
 	Reason string `json:"reason"`
 }
 
@@ -228,10 +231,13 @@ type Presence struct {
 
 // Events carries events of the document's graph, encoded by crdt: as they happen, in the live encoding, whose two ends
 // begin with the Resync from the host; or, with CatchUp, what the other side lacked before, by itself. More says that the
-// message goes on in the next Events frame of the document.
+// message goes on in the next Events frame of the document. Sum is the lowest byte of the CRC-32 (IEEE) of the Data of all these
+// frames since the Resync from the host, in this direction and this one included: who missed one, or has one too many, sees it
+// at the next, but for once in 256 times.
 type Events struct {
 	Doc           uint32
 	More, CatchUp bool
+	Sum           byte
 	Data          []byte
 }
 
@@ -311,9 +317,13 @@ func (*Checked) kind() frameKind  { return kindChecked }
 func Encode(f Frame) []byte {
 	switch f := f.(type) {
 	case *Events:
-		return encodePiece(kindEvents, uint64(f.Doc)<<2|flagBit(f.CatchUp)<<1|flagBit(f.More), f.Data)
+		b := make([]byte, 0, 8+len(f.Data))
+		b = binary.AppendUvarint(append(b, byte(kindEvents)), uint64(f.Doc)<<2|flagBit(f.CatchUp)<<1|flagBit(f.More))
+		return append(append(b, f.Sum), f.Data...)
 	case *Chunk:
-		return encodePiece(kindChunk, uint64(f.Op)<<1|flagBit(f.Last), f.Data)
+		b := make([]byte, 0, 8+len(f.Data))
+		b = binary.AppendUvarint(append(b, byte(kindChunk)), uint64(f.Op)<<1|flagBit(f.Last))
+		return append(b, f.Data...)
 	case *Ack:
 		b := binary.AppendUvarint([]byte{byte(kindAck)}, uint64(f.Doc))
 		return binary.AppendUvarint(b, f.Count)
@@ -328,12 +338,6 @@ func Encode(f Frame) []byte {
 		panic(err)
 	}
 	return append([]byte{byte(f.kind())}, body...)
-}
-
-func encodePiece(k frameKind, number uint64, data []byte) []byte {
-	b := make([]byte, 0, 8+len(data))
-	b = binary.AppendUvarint(append(b, byte(k)), number)
-	return append(b, data...)
 }
 
 func appendTurn(b []byte, doc, turn uint32) []byte {
@@ -355,8 +359,10 @@ func Decode(b []byte) (Frame, error) {
 	}
 	k, body := frameKind(b[0]), b[1:]
 	switch k {
-	case kindEvents, kindChunk:
-		return decodePiece(k, body)
+	case kindEvents:
+		return decodeEvents(body)
+	case kindChunk:
+		return decodeChunk(body)
 	case kindAck:
 		return decodeAck(body)
 	case kindCheck:
@@ -414,20 +420,20 @@ func emptyFrame(k frameKind) Frame {
 	return nil
 }
 
-func decodePiece(k frameKind, body []byte) (Frame, error) {
+func decodeEvents(body []byte) (Frame, error) {
 	v, n := binary.Uvarint(body)
-	flags := 2
-	if k == kindChunk {
-		flags = 1
+	if n <= 0 || v>>2 > 1<<32-1 || len(body) == n || len(body)-n-1 > MaxPiece {
+		return nil, fmt.Errorf("events: %w", errFrame)
 	}
-	if n <= 0 || v>>flags > 1<<32-1 || len(body)-n > MaxPiece {
-		return nil, fmt.Errorf("piece: %w", errFrame)
+	return &Events{Doc: uint32(v >> 2), More: v&1 == 1, CatchUp: v&2 == 2, Sum: body[n], Data: body[n+1:]}, nil
+}
+
+func decodeChunk(body []byte) (Frame, error) {
+	v, n := binary.Uvarint(body)
+	if n <= 0 || v>>1 > 1<<32-1 || len(body)-n > MaxPiece {
+		return nil, fmt.Errorf("chunk: %w", errFrame)
 	}
-	number := uint32(v >> flags)
-	if k == kindChunk {
-		return &Chunk{Op: number, Last: v&1 == 1, Data: body[n:]}, nil
-	}
-	return &Events{Doc: number, More: v&1 == 1, CatchUp: v&2 == 2, Data: body[n:]}, nil
+	return &Chunk{Op: uint32(v >> 1), Last: v&1 == 1, Data: body[n:]}, nil
 }
 
 func decodeAck(body []byte) (Frame, error) {
