@@ -329,7 +329,7 @@ func (d *Doc) beside(o op, content []byte) *change {
 func (d *Doc) makeRoom(n int) bool {
 	l, max := &d.log, &d.limits
 	d.room = min(max.events-l.events(), maxLV-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
-		max.runs-len(l.ops)-len(l.names.runs)-1)
+		max.runs-len(l.ops)-len(l.names.runs)-1, d.untilMark())
 	return d.room >= n
 }
 

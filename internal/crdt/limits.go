@@ -9,10 +9,11 @@ const (
 	MaxText = 32 << 20
 	// maxLV bounds the events that a Doc ever had: beyond it the numbers of the base's characters begin.
 	maxLV = underwater - 1
-	// MaxEvents bounds the events that a Doc remembers. 2^26 lets the largest text be typed and deleted once, or a person
-	// who types 5 characters a second work for 155 days without a pause. It is far below 2^31, where the
-	// numbers of the base text's characters begin.
-	MaxEvents = 1 << 26
+	// MaxEvents bounds the events that a Doc remembers. 2^27 are twice what it takes to put another text in the place of the
+	// largest one in one edit, so that there is room for that while less than half of them are remembered; or a person who
+	// types 5 characters a second for 310 days without a pause. It is far below 2^31, where the numbers of the base text's
+	// characters begin.
+	MaxEvents = 1 << 27
 	// MaxContent bounds the UTF-8 that all insertions of a Doc hold together, deleted or not: four of the
 	// largest texts. Offsets into it fit 32 bits.
 	MaxContent = 4 * MaxText

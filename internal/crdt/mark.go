@@ -15,6 +15,7 @@ type mark struct {
 	made   bool       // the change that makes the mark is applied
 	length uint32     // of the text
 	runs   int        // ops in the log when the mark was made
+	bytes  int        // and content
 	serial uint
 }
 
@@ -23,6 +24,10 @@ const (
 	// runs since some mark: 256 of them take some 50 µs. A mark costs the copies of the 10 to 20 leaves of text
 	// that change until the next one.
 	markEvery = 256
+	// markEvents and markBytes likewise: few runs may hold much. A log that is full has 128 marks for each, of which keepTexts
+	// and one in sparseTexts have a text: five.
+	markEvents = 1 << 20
+	markBytes  = 1 << 20
 	// markDensity is how many marks are kept for each doubling of their age: 8·log2(n) in all, 70 for a
 	// history of 100,000 runs, so that going back costs at most about 1.25 times what it must.
 	markDensity = 8
@@ -72,12 +77,20 @@ func (d *Doc) textOf(m *mark) *text.Rope {
 }
 
 // mark makes the head, whose text has the given length, a mark, without its text, if it can be one and the last one is some
-// way back.
+// way back, by whatever is counted.
 func (d *Doc) mark(length uint32) {
 	last := d.marks[len(d.marks)-1]
-	if runs := len(d.log.ops); len(d.Head()) == 1 && runs-last.runs >= d.limits.markEvery {
-		d.marks = append(d.marks, &mark{upto: d.Head().last(), length: length, runs: runs, serial: last.serial + 1})
+	l := &d.log
+	due := len(l.ops)-last.runs >= d.limits.markEvery || d.untilMark() <= 0
+	if due && len(d.Head()) == 1 {
+		d.marks = append(d.marks, &mark{upto: d.Head().last(), length: length, runs: len(l.ops), bytes: len(l.content), serial: last.serial + 1})
 	}
+}
+
+// untilMark returns how many more events or bytes may come, however few runs they are, until a mark is due.
+func (d *Doc) untilMark() int {
+	last := d.marks[len(d.marks)-1]
+	return min(markEvents-int(d.log.graph.size()-last.upto), markBytes-(len(d.log.content)-last.bytes))
 }
 
 // dropMarks forgets the marks that an event whose newest parent is before upto has made concurrent to itself.

@@ -1,5 +1,7 @@
 package crdt
 
+import "sort"
+
 // Settle forgets what came before the Floor of the given versions and reports whether there was something to forget. From
 // then on that is the oldest version that is here, and its text the base. No version but those that have it in their history
 // may be used any more, and no event may arrive that was made on one.
@@ -18,8 +20,9 @@ func (d *Doc) Settle(keep ...Frontier) bool {
 	d.log.settle(d.marks[0].upto)
 	for _, m := range d.marks[1:] {
 		m.runs -= d.marks[0].runs
+		m.bytes -= d.marks[0].bytes
 	}
-	d.marks[0].runs = 0
+	d.marks[0].runs, d.marks[0].bytes = 0, 0
 	d.tracker, d.room = nil, 0
 	return true
 }
@@ -46,10 +49,35 @@ func (d *Doc) floor(keep []Frontier) int {
 	return k
 }
 
-// Ago returns a version since which the given number of runs, or a few more, have come; the oldest if there are not so many.
-func (d *Doc) Ago(runs int) Frontier {
-	if k := len(d.log.ops) - runs; k > 0 {
-		return Frontier{LV(d.log.ops[k].lv) - 1}
+// Amount is how much history there is.
+type Amount struct {
+	Runs   int // of events
+	Events int // code points inserted and deleted
+	Bytes  int // of what was inserted
+}
+
+// Times returns n times as much.
+func (a Amount) Times(n int) Amount { return Amount{n * a.Runs, n * a.Events, n * a.Bytes} }
+
+// Over reports whether it is more than another by any measure.
+func (a Amount) Over(b Amount) bool {
+	return a.Runs > b.Runs || a.Events > b.Events || a.Bytes > b.Bytes
+}
+
+// Ago returns the oldest version since which no more than the given amount has come, by any measure; by its bytes it may be a
+// run newer.
+func (d *Doc) Ago(a Amount) Frontier {
+	l := &d.log
+	k := max(0, len(l.ops)-a.Runs)
+	if least := len(l.content) - a.Bytes; least > 0 {
+		k = max(k, sort.Search(len(l.ops), func(i int) bool { return int(l.ops[i].off) >= least }))
+	}
+	from := l.graph.size()
+	if k < len(l.ops) {
+		from = max(from-LV(min(a.Events, l.events())), LV(l.ops[k].lv))
+	}
+	if from > l.first {
+		return Frontier{from - 1}
 	}
 	return d.Oldest()
 }
@@ -60,8 +88,14 @@ func (d *Doc) First() LV { return d.log.first }
 // Oldest returns the oldest version that is here, whose text is the base: the root until something is forgotten.
 func (d *Doc) Oldest() Frontier { return d.log.oldest() }
 
-// History returns how many runs of events are remembered.
-func (d *Doc) History() int { return len(d.log.ops) }
+// History returns how much is remembered.
+func (d *Doc) History() Amount { return Amount{len(d.log.ops), d.log.events(), len(d.log.content)} }
+
+// HalfFull reports whether what is remembered fills half of what it may, by any measure.
+func (d *Doc) HalfFull() bool {
+	most := &d.limits
+	return d.History().Over(Amount{most.runs / 2, most.events / 2, most.content / 2})
+}
 
 // since returns the version that f stands for: the root stands for the oldest one.
 func (d *Doc) since(f Frontier) Frontier {

@@ -3,6 +3,7 @@ package crdt
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"earshot/internal/text"
@@ -109,7 +110,7 @@ func TestForgottenIsMissed(t *testing.T) {
 	if !d.Settle(d.Head()) {
 		t.Fatal("nothing was forgotten")
 	}
-	if got, want := d.History(), 1; got > want {
+	if got, want := d.History().Runs, 1; got > want {
 		t.Errorf("got %d runs, want at most %d", got, want)
 	}
 	if _, err := d.SinceSummary(old.Summary()); !errors.Is(err, ErrForgotten) {
@@ -148,10 +149,10 @@ func TestHistoryEnds(t *testing.T) {
 			e = text.Edit{Pos: i * 7919 % 1000, Del: 1}
 		}
 		mustEdit(t, d, Agent(i/1000%3), d.Head(), text.Patch{e})
-		if d.History() > 5000 {
+		if d.History().Runs > 5000 {
 			d.Settle(d.Head())
 		}
-		most = max(most, d.History()+len(d.log.graph.runs)+len(d.log.graph.parents)+len(d.log.names.runs)+len(d.marks)+len(d.log.content))
+		most = max(most, d.History().Runs+len(d.log.graph.runs)+len(d.log.graph.parents)+len(d.log.names.runs)+len(d.marks)+len(d.log.content))
 	}
 	if most > 20_000 {
 		t.Errorf("up to %d things were remembered", most)
@@ -172,5 +173,66 @@ func TestForgottenEventsAreGivenBack(t *testing.T) {
 	}
 	if d.Events() != 300 {
 		t.Errorf("got %d events, want 300", d.Events())
+	}
+}
+
+// TestFewRunsThatHoldMuch: there is a version to end the history at though all of it is a few runs, and Ago counts what
+// they hold.
+func TestFewRunsThatHoldMuch(t *testing.T) {
+	d := New("")
+	line := text.Patch{{Ins: strings.Repeat("x", 1000)}}
+	for range 3 * markEvents / 1000 {
+		line[0].Pos = d.Text().Len()
+		mustEdit(t, d, 1, d.Head(), line)
+	}
+	for range 3 * markEvents / 1000 { // key by key
+		mustEdit(t, d, 1, d.Head(), text.Patch{{Pos: d.Text().Len(), Ins: "y"}})
+	}
+	if got := d.History().Runs; got > 2 {
+		t.Fatalf("%d runs, want at most 2: the test shows nothing", got)
+	}
+	all := Amount{Runs: MaxRuns, Events: MaxEvents, Bytes: MaxContent}
+	for what, ago := range map[string]Amount{
+		"events": {all.Runs, 5000, all.Bytes},
+		"runs":   {0, all.Events, all.Bytes},
+		"bytes":  {all.Runs, all.Events, 5000},
+	} {
+		if at := d.Ago(ago); len(at) != 1 || d.Events()-1-int(at[0]) > 5000 {
+			t.Errorf("%s: %v is too long ago, of %d events", what, at, d.Events())
+		}
+	}
+	if at := d.Ago(all); !at.Equal(d.Oldest()) {
+		t.Errorf("got %v, want the oldest version", at)
+	}
+	before := d.Text().String()
+	if !d.Settle(d.Ago(Amount{all.Runs, 5000, all.Bytes})) {
+		t.Fatal("nothing was forgotten")
+	}
+	if got := d.History(); got.Events > 2*markEvents || got.Bytes != got.Events {
+		t.Errorf("%+v are left, want at most %d", got, 2*markEvents)
+	}
+	mustEdit(t, d, 1, d.Head(), text.Patch{{Pos: d.Text().Len() / 2, Del: 3, Ins: "z"}})
+	mustEdit(t, d, 2, d.Oldest(), text.Patch{{Ins: "old"}})
+	if got := d.Text().String(); len(got) != len(before)+1 || got[:3] != "old" {
+		t.Errorf("the text has %d bytes, want %d", len(got), len(before)+1)
+	}
+}
+
+// TestHalfFull by any measure.
+func TestHalfFull(t *testing.T) {
+	for _, change := range []func(*limits){
+		func(l *limits) { l.events = 20 }, func(l *limits) { l.content = 20 }, func(l *limits) { l.runs = 20 },
+	} {
+		d := New("")
+		change(&d.limits)
+		for n := 0; n <= 10; n++ {
+			if d.HalfFull() {
+				t.Errorf("half full with %d of 20", n)
+			}
+			mustEdit(t, d, 1, d.Head(), text.Patch{{Pos: 0, Ins: "x"}})
+		}
+		if !d.HalfFull() {
+			t.Error("not half full with 11 of 20")
+		}
 	}
 }

@@ -161,7 +161,7 @@ func (l *latecomer) follow(t *testing.T, live *Doc) {
 		t.Fatal(err)
 	}
 	if l.forget { // what is to come builds on nothing older than the version of which no event remains concurrent to any
-		l.doc.Settle(l.doc.Floor(l.doc.Ago(5000)))
+		l.doc.Settle(l.doc.Floor(l.doc.Ago(Amount{Runs: 5000, Events: MaxEvents, Bytes: MaxContent})))
 	}
 }
 

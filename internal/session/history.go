@@ -14,21 +14,40 @@ const (
 	// KeepRuns of a document's history are kept whatever happens, for a buffer that comes back with an old text. People make a
 	// run in 3 to 5 seconds, so these are 50 hours of one person, or 6 of eight. A run takes some 60 bytes and its text.
 	KeepRuns = 1 << 16
-	// undoDepth is how many times KeepRuns undo holds a document's history back, whoever made it.
+	// KeepEvents and KeepBytes likewise, for few runs may hold much. At ten events a run KeepRuns are 2^19 events; only pastes make
+	// more of them, and old buffers have a use for the last few of these. 2^22 are a 32nd of the events that a document may
+	// have, 2^23 a 16th of the bytes.
+	KeepEvents = 1 << 22
+	KeepBytes  = 1 << 23
+	// undoDepth is how many times KeepRuns undo holds a document's history back, whoever made it. Of events it is what undo itself
+	// keeps to, 20 million; their bytes are bounded where a history is half full.
 	undoDepth = 2
 	// floorEvery: the guests are asked no more often how far back they need a history that is too long.
 	floorEvery = 2 * time.Second
+	// floorPressed is the same where the history is half full: a frame of 20 bytes to each guest, and one back.
+	floorPressed = floorEvery / 20
 )
 
-func (c *Config) keepRuns() int {
+// keep is how much of a document's history is kept whatever happens.
+func (c *Config) keep() crdt.Amount {
+	a := crdt.Amount{Runs: KeepRuns, Events: KeepEvents, Bytes: KeepBytes}
 	if c.KeepRuns > 0 {
-		return c.KeepRuns
+		a.Runs = c.KeepRuns
 	}
-	return KeepRuns
+	return a
 }
 
 // remembers sets up a document's history.
-func (e *Engine) remembers(d *document) { d.text.MarkEvery(e.cfg.keepRuns() / 4) }
+func (e *Engine) remembers(d *document) { d.text.MarkEvery(e.cfg.keep().Runs / 4) }
+
+// kept returns the version that so much comes after; the head where the history is half full, because to refuse what people type
+// is worse than to forget what they could take back and what old buffers held.
+func (d *document) kept(a crdt.Amount) crdt.Frontier {
+	if d.text.HalfFull() {
+		return d.text.Head()
+	}
+	return d.text.Ago(a)
+}
 
 // What came before a version that every editor of every member has gone beyond is forgotten, once there is more than twice
 // of what is kept. The host asks its guests, who answer at once; those that are away keep what they had last needed. Then it
@@ -41,7 +60,11 @@ func (e *Engine) remembers(d *document) { d.text.MarkEvery(e.cfg.keepRuns() / 4)
 // shorten has the history end where it may, if it has grown too long.
 func (e *Engine) shorten(d *document) {
 	s := d.session
-	if !s.host || d.text.History() < 2*e.cfg.keepRuns() || s.state != protocol.SessionOpen || !due(d.askedAt.Add(floorEvery), e.now) {
+	wait := floorEvery
+	if d.text.HalfFull() {
+		wait = floorPressed
+	}
+	if !s.host || !d.text.History().Over(e.cfg.keep().Times(2)) || s.state != protocol.SessionOpen || !due(d.askedAt.Add(wait), e.now) {
 		return
 	}
 	d.askedAt = e.now
@@ -58,7 +81,7 @@ func (e *Engine) forget(d *document) {
 	if len(e.ops) > 0 { // one of them may go on from an older version
 		return
 	}
-	keep := append(d.needed(e.cfg.keepRuns()), d.text.Ago(e.cfg.keepRuns()), d.undoable(e.cfg.keepRuns()))
+	keep := append(d.needed(e.cfg.keep()), d.kept(e.cfg.keep()), d.undoable(e.cfg.keep()))
 	for _, f := range d.floors {
 		keep = append(keep, f)
 	}
@@ -90,9 +113,9 @@ func (e *Engine) settleAt(d *document, keep ...crdt.Frontier) {
 }
 
 // undoable returns a version that what can be taken back here comes after. What is too old is given up.
-func (d *document) undoable(keepRuns int) crdt.Frontier {
-	from, least := d.undoNeeds(), d.text.Ago(undoDepth*keepRuns)
-	if len(least) > 0 && from <= least[0] {
+func (d *document) undoable(keep crdt.Amount) crdt.Frontier {
+	from, least := d.undoNeeds(), d.kept(crdt.Amount{Runs: undoDepth * keep.Runs, Events: MaxUndoEvents + MaxUndoMade, Bytes: crdt.MaxContent})
+	if len(least) > 0 && from <= slices.Min(least) {
 		return least
 	}
 	if from == 0 {
@@ -101,10 +124,14 @@ func (d *document) undoable(keepRuns int) crdt.Frontier {
 	return crdt.Frontier{from - 1}
 }
 
-// needed returns the versions that anything here may yet build on. Texts that were handed out so long ago that this many
-// runs have come since are given up: a buffer that comes back with one is compared with what there is.
-func (d *document) needed(keepRuns int) []crdt.Frontier {
-	old := d.text.Ago(keepRuns)
+// needed returns the versions that anything here may yet build on. Texts that were handed out so long ago that this much has
+// come since are given up: a buffer that comes back with one is compared with what there is. So are buffers whose editors are
+// gone, where the history is half full.
+func (d *document) needed(a crdt.Amount) []crdt.Frontier {
+	old := d.kept(a)
+	if d.text.HalfFull() {
+		d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool { return !d.text.Contains(l.at, old) })
+	}
 	d.pins = slices.DeleteFunc(d.pins, func(p pin) bool { return !d.text.Contains(p.at, old) })
 	keep := []crdt.Frontier{d.stepFrom, d.sentHead}
 	for _, p := range d.pins {
@@ -152,7 +179,7 @@ func (e *Engine) takeFloor(r *remote, f *wire.Floor) {
 	}
 	if f.Ask {
 		e.shareEvents(d)
-		d.floor = d.text.Floor(d.needed(e.cfg.keepRuns())...)
+		d.floor = d.text.Floor(d.needed(e.cfg.keep())...)
 		e.frame(r, Live, &wire.Floor{Doc: d.num, Head: headOf(d, d.floor)})
 		return
 	}
@@ -161,7 +188,7 @@ func (e *Engine) takeFloor(r *remote, f *wire.Floor) {
 	}
 	at, err := d.text.Frontier(versionOf([]wire.Head{*f.Head}))
 	if err == nil && len(d.floor) > 0 && d.text.Contains(d.floor, at) {
-		e.settleAt(d, at, d.undoable(e.cfg.keepRuns()))
+		e.settleAt(d, at, d.undoable(e.cfg.keep()))
 	}
 }
 

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"earshot/internal/crdt"
 	"earshot/internal/text"
@@ -41,7 +43,7 @@ func TestHistoryEnds(t *testing.T) {
 		chat(w, h, g, 20)
 		w.want(host.head(), h, g, guest)
 		for _, n := range []*node{host, guest} {
-			if got, most := n.doc().text.History(), 60; got > most {
+			if got, most := n.doc().text.History().Runs, 60; got > most {
 				t.Errorf("%s remembers %d runs, want at most %d", n.name, got, most)
 			}
 			if n.doc().text.First() == 0 {
@@ -78,7 +80,7 @@ func TestAwayHoldsHistory(t *testing.T) {
 		h.types(1, 1, "")
 		w.pass(floorEvery)
 	}
-	if host.doc().text.History() < 2*host.e.cfg.KeepRuns {
+	if host.doc().text.History().Runs < 2*host.e.cfg.KeepRuns {
 		t.Fatal("the history is not too long: the test shows nothing")
 	}
 	w.mend(guest)
@@ -88,7 +90,7 @@ func TestAwayHoldsHistory(t *testing.T) {
 	}
 	chat(w, h, g, 20)
 	w.want(host.head(), h, g, other, guest)
-	if got, most := host.doc().text.History(), 80; got > most {
+	if got, most := host.doc().text.History().Runs, 80; got > most {
 		t.Errorf("the host remembers %d runs, want at most %d", got, most)
 	}
 }
@@ -170,5 +172,118 @@ func TestFloorsOfStrangers(t *testing.T) {
 	s.sends(&wire.Resync{Doc: num, Summary: crdt.New("text").Summary()})
 	if resets := got[*wire.Reset](s); len(resets) != 1 {
 		t.Errorf("got %d resets, want 1: what it lacks is forgotten", len(resets))
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// forgetEffects drops what the harness keeps of a history: only what the engines hold is to be measured.
+func (w *world) forgetEffects() {
+	for _, n := range w.nodes {
+		n.fx, n.trail = nil, nil
+		for _, ed := range n.eds {
+			ed.notes, ed.asks, ed.told = nil, nil, nil
+		}
+	}
+}
+
+// TestLargePastesEnd: pastes of 10 MiB that are deleted again are few runs and many events. They are forgotten too, so that
+// nobody's edit is ever refused, and what is remembered is bounded; however fast they follow one another.
+func TestLargePastesEnd(t *testing.T) {
+	for pause, rounds := range map[time.Duration]int{floorEvery: 20, floorPressed: 10} {
+		w, h, g := shared(t, "one\n")
+		paste := strings.Repeat("0123456789abcde\n", 10<<16)
+		start := heap()
+		most, mostHeap := crdt.Amount{}, 0
+		for i := range rounds {
+			ed := []*editor{h, g}[i%2]
+			ed.types(4, 0, paste)
+			w.pass(pause)
+			if ed.wasTold("can't grow") {
+				t.Fatalf("the %d. paste was refused", i+1)
+			}
+			ed.types(4, len(paste), "")
+			w.pass(pause)
+			ed.adds("x")
+			w.forgetEffects()
+			for _, n := range w.nodes {
+				got := n.doc().text.History()
+				most = crdt.Amount{Runs: max(most.Runs, got.Runs), Events: max(most.Events, got.Events), Bytes: max(most.Bytes, got.Bytes)}
+			}
+			mostHeap = max(mostHeap, heap()-start)
+		}
+		w.want("one\n"+strings.Repeat("x", rounds), h, g, h.n, g.n)
+		if limit := (crdt.Amount{Runs: KeepRuns, Events: crdt.MaxEvents / 2, Bytes: crdt.MaxContent / 2}); most.Over(limit) {
+			t.Errorf("%+v were remembered, want at most %+v", most, limit)
+		}
+		if limit := 512 << 20; mostHeap > limit {
+			t.Errorf("both daemons and their editors took %d MiB, want at most %d", mostHeap>>20, limit>>20)
+		}
+		t.Logf("pause %v: at most %+v, %d MiB for two daemons", pause, most, mostHeap>>20)
+	}
+}
+
+// TestLargestTextIsReplaced: with a text as large as may be in its place, and all that undo and old buffers hold it back for.
+func TestLargestTextIsReplaced(t *testing.T) {
+	w, host, guest := pair(t, "")
+	h, other := host.connect(), host.connect()
+	h.open(fileURI, "")
+	other.open(fileURI, "")
+	g := guest.connect()
+	g.fetch(w.uri("a.txt"))
+	other.drop()
+	text := strings.Repeat("0123456789abcdef", crdt.MaxText>>4)
+	for i := range 4 {
+		h.call(&protocol.TextDocumentContentParams{URI: fileURI}) // the text is held for whoever asked
+		h.types(0, h.buf.Len(), "")
+		h.types(0, 0, text)
+		w.pass(floorEvery)
+		w.forgetEffects()
+		if got := host.doc().text.Text().Len(); got != crdt.MaxText || guest.doc().text.Text().Len() != got || g.buf.Len() != got {
+			t.Fatalf("the %d. time the text has %d characters, want %d", i+1, got, crdt.MaxText)
+		}
+	}
+	if h.wasTold("can't grow") || g.n.e.healed > 0 {
+		t.Error("an edit was refused")
+	}
+}
+
+// TestOneLongRun: who types on and on in one place, and a program that does so fast, makes a history that has few runs and yet an
+// end; and memory follows the text, and not how long it was worked on.
+func TestOneLongRun(t *testing.T) {
+	w, h, g := shared(t, "")
+	line := strings.Repeat("x", 999) + "\n"
+	most, first := 0, 0
+	for i := range 16_000 { // 16 MB of typing
+		h.adds(line)
+		if h.buf.Len() >= 100*len(line) {
+			h.types(0, 90*len(line), "")
+		}
+		if i%1000 == 999 {
+			w.pass(floorEvery)
+			w.forgetEffects()
+			for _, n := range w.nodes {
+				most = max(most, n.doc().text.History().Bytes)
+			}
+			if i == 7_999 {
+				first = heap()
+			}
+		}
+	}
+	w.want(g.text(), h, g, h.n, g.n)
+	if limit := 3 * KeepBytes; most > limit {
+		t.Errorf("%d bytes were remembered, want at most %d", most, limit)
+	}
+	if last := heap(); last > first+first/2 {
+		t.Errorf("%d MiB are used after twice the time, want no more than the %d MiB before", last>>20, first>>20)
+	}
+	if h.n.doc().text.First() == 0 || g.n.doc().text.First() == 0 {
+		t.Error("nothing was forgotten")
 	}
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"earshot/internal/crdt"
 	"earshot/internal/text"
 )
 
@@ -151,7 +153,7 @@ func TestReadErrors(t *testing.T) {
 	check(altered(`[], "agent": "a"`, `[1], "agent": "a"`), "transaction 2 was made on 1")
 	check(history2+altered("[0, 1]", "[0, 2]"), "history 2 of 2: transaction 1 says")
 	all := `[0, 33554432, ""]`
-	check(txns(`{"patches": [`+all+`, `+all+`, [0, 1, ""]]}`), "transaction 1 passes the 67108864 events")
+	check(txns(`{"patches": [`+all+`, `+all+`, `+all+`, `+all+`, [0, 1, ""]]}`), fmt.Sprintf("transaction 1 passes the %d events", crdt.MaxEvents))
 }
 
 // TestReadLimits: a text to begin with may be as large as a document's, and no larger.
