@@ -383,6 +383,9 @@ func (e *Engine) hostLost(s *session) {
 		return
 	}
 	s.up, s.state = nil, protocol.SessionReconnecting
+	if m := s.member(s.me); m != nil {
+		m.Path, m.RTTMs = "", nil // those were the broken link's
+	}
 	for _, then := range s.takeOps() {
 		then(nil)
 	}

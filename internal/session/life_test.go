@@ -620,3 +620,40 @@ func TestStopThoughAnEditorTakesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenLinkHasNoPath: of a member that is coming back nobody is told how its last link was.
+func TestBrokenLinkHasNoPath(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	_, third := w.join("third")
+	look := func(ed *editor) *protocol.Member {
+		for _, s := range ed.call(&protocol.StatusParams{}).(protocol.StatusResult).Sessions {
+			for _, m := range s.Members {
+				if m.ID == guest.member {
+					return &m
+				}
+			}
+		}
+		t.Fatal("the member is gone")
+		return nil
+	}
+	all := []*editor{host.eds[0], guest.eds[0], third}
+	host.step(LinkChanged{Link: host.e.sessions[0].remotes[0].id, Path: "relay", RTTMs: 20})
+	for _, ed := range all {
+		if m := look(ed); m.Path != "relay" || m.RTTMs == nil {
+			t.Fatalf("%s has %+v, want the path and the round trip", ed.n.name, m)
+		}
+	}
+	w.breakLink(guest)
+	for _, ed := range all {
+		if m := look(ed); m.Path != "" || m.RTTMs != nil {
+			t.Errorf("%s has the path %q and a round trip (%v) of a link that is broken", ed.n.name, m.Path, m.RTTMs != nil)
+		}
+	}
+	w.mend(guest)
+	host.step(LinkChanged{Link: host.e.sessions[0].remotes[1].id, Path: "direct", RTTMs: 2})
+	for _, ed := range all {
+		if m := look(ed); m.Path != "direct" || m.RTTMs == nil || *m.RTTMs != 2 {
+			t.Errorf("%s has %+v, want the new link's", ed.n.name, m)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (e *Engine) linkDown(ev LinkDown) {
 		e.spreadPresence(s, &presence{member: p.member, client: p.client, seq: p.seq + 1}, r)
 	}
 	if m := s.member(r.member); m != nil {
-		m.State = protocol.MemberReconnecting
+		m.State, m.Path, m.RTTMs = protocol.MemberReconnecting, "", nil // those were the broken link's
 		s.away[m.ID] = e.now
 		e.tellHappening(protocol.Happening{Event: "reconnecting", Session: s.id, Member: s.memberInfo(m.ID)})
 		e.changed(s)
