@@ -114,7 +114,7 @@ type EarshotClientCapabilities struct {
 }
 
 // InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume hands
-// back Session.Resume values to a daemon that lost everything.
+// back Session.Resume values to a daemon that lost everything, which this version takes no notice of.
 type InitializationOptions struct {
 	Name    string   `json:"name,omitempty"`
 	Color   string   `json:"color,omitempty"`

@@ -34,7 +34,7 @@ const (
 
 // Session is one sharing, as this daemon sees it. Ids match [a-z0-9]{10}, are the same on all sides and tell nothing
 // about the code. Code and Link are the host's alone. Resume is opaque, for this client to hand back in
-// initializationOptions to a daemon that has lost everything.
+// initializationOptions to a daemon that has lost everything; daemons of this version give none.
 type Session struct {
 	ID      string       `json:"id"`
 	State   SessionState `json:"state"`

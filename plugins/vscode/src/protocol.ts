@@ -316,7 +316,8 @@ export interface EarshotClientCapabilities {
 }
 
 /** InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process;
- * Resume hands back Session.Resume values to a daemon that lost everything. */
+ * Resume hands back Session.Resume values to a daemon that lost everything, which this version takes no
+ * notice of. */
 export interface InitializationOptions {
   name?: string;
   color?: string;
@@ -527,7 +528,8 @@ export type Empty = Record<string, never>;
 
 /** Session is one sharing, as this daemon sees it. Ids match [a-z0-9]{10}, are the same on all sides and
  * tell nothing about the code. Code and Link are the host's alone. Resume is opaque, for this client to
- * hand back in initializationOptions to a daemon that has lost everything. */
+ * hand back in initializationOptions to a daemon that has lost everything; daemons of this version give
+ * none. */
 export interface Session {
   id: string;
   state: SessionState;

@@ -315,7 +315,7 @@
 ---@field admit? boolean
 
 ---InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume
----hands back Session.Resume values to a daemon that lost everything.
+---hands back Session.Resume values to a daemon that lost everything, which this version takes no notice of.
 ---@class (exact) earshot.InitializationOptions
 ---@field name? string
 ---@field color? string
@@ -494,7 +494,7 @@
 
 ---Session is one sharing, as this daemon sees it. Ids match [a-z0-9]{10}, are the same on all sides and tell
 ---nothing about the code. Code and Link are the host's alone. Resume is opaque, for this client to hand back
----in initializationOptions to a daemon that has lost everything.
+---in initializationOptions to a daemon that has lost everything; daemons of this version give none.
 ---@class (exact) earshot.Session
 ---@field id string
 ---@field state earshot.SessionState
