@@ -187,8 +187,8 @@ func (d *Doc) keystroke(a Agent, e *text.Edit) bool {
 // direction. It is what the log would tell of that.
 type spree struct {
 	author Agent
-	pos    int // where the next key goes on with the op; below 0 if nothing does
-	typed  int // what a key inserts
+	pos    int // where the next key goes on with the op
+	typed  int // what a key inserts; below 0 if none goes on
 	erased int // and deletes: one of the two is 1
 	step   int // from one key's place to the next one's
 
@@ -200,7 +200,7 @@ type spree struct {
 func (s *spree) follow(d *Doc, a Agent) {
 	l := &d.log
 	o := l.op(len(l.ops) - 1)
-	s.pos = -1
+	s.typed = -1
 	switch {
 	case o.kind == insert && o.size == o.n:
 		s.pos, s.typed, s.erased, s.step = int(o.pos+o.n), 1, 0, 1

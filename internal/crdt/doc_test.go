@@ -270,6 +270,22 @@ func TestTyping(t *testing.T) {
 	}
 }
 
+// TestEditBeforeTheBeginning: a place that is none is refused also where who typed last goes on.
+func TestEditBeforeTheBeginning(t *testing.T) {
+	d := New("hello ")
+	var at Frontier
+	for i, s := range []string{"a", "b", "c", "é"} {
+		at = mustEdit(t, d, 1, at, text.Patch{{Pos: 6 + i, Ins: s}})
+	}
+	for _, pos := range []int{-1, -2} {
+		for _, p := range []text.Patch{{{Pos: pos, Ins: "x"}}, {{Pos: pos, Del: 1}}, {{Pos: 3, Del: -1}}} {
+			if _, _, err := d.Edit(1, at, p); !errors.Is(err, ErrPosition) || d.Text().String() != "hello abcé" {
+				t.Errorf("%v: got %v and %q", p, err, d.Text())
+			}
+		}
+	}
+}
+
 // TestTypingBehindWideText: also who types on behind a character beyond ASCII makes no run in which places are counted out
 // for long.
 func TestTypingBehindWideText(t *testing.T) {

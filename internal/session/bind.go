@@ -121,7 +121,7 @@ func (d *document) heirOf(a crdt.Agent) (crdt.Agent, bool) {
 // name gives a buffer an agent of its own, which goes on for the one that it had.
 func (e *Engine) name(m *mirror) {
 	was, is := m.agent, e.agent()
-	m.agent, m.undo = is, &undoStack{}
+	m.agent, m.undo = is, m.undo.renewed()
 	m.doc.heirs[is] = is
 	if was != 0 {
 		m.doc.heirs[was] = is
@@ -341,10 +341,11 @@ func (d *document) seen(m *mirror) {
 func (m *mirror) flightUnsettled(f *flight) bool { return !slices.Equal(m.at, f.target) }
 
 func (e *Engine) unlink(m *mirror) {
-	for _, w := range m.wishes {
+	wishes := m.wishes
+	m.wishes = nil
+	for _, w := range wishes {
 		w.answer(false, nil)
 	}
-	m.wishes = nil
 	m.doc.mirrors = slices.DeleteFunc(m.doc.mirrors, func(o *mirror) bool { return o == m })
 	m.client.mirrors = slices.DeleteFunc(m.client.mirrors, func(o *mirror) bool { return o == m })
 	for n, asked := range e.calls {

@@ -264,8 +264,8 @@ func (e *Engine) fetchAgain(d *document) {
 		d.asked, mine = op, op
 		return &wire.Open{Op: op, Path: d.path.String()}
 	}, func(f wire.Frame) {
-		if d.asked != mine || d.void {
-			return // the host has said Reset meanwhile, or the link broke
+		if d.asked != mine || d.void || !slices.Contains(d.session.docs, d) {
+			return // the host has said Reset meanwhile, the link broke, or nobody has the document any more
 		}
 		got, ok := f.(*wire.Opened)
 		if ok && got.Failure == nil && got.Doc == d.num && got.State != nil && got.Size >= 0 && got.Size <= maxSnapshot {
@@ -320,10 +320,37 @@ func (e *Engine) renew(d *document, b []byte) {
 		e.notRenewed(d)
 		return
 	}
+	pins, lost := d.carried(doc)
 	e.replace(d, doc)
+	d.pins, d.lost = append(d.pins, pins...), lost
 	d.behind = had
 	e.resync(d)
 	e.touch(d)
+}
+
+// carried returns the texts that buffers may turn out to hold, as versions of a new copy which has all events of this one.
+// What a version of damaged text can't be found for stands beside the copy's head.
+func (d *document) carried(doc *crdt.Doc) (pins []pin, lost []*lostMirror) {
+	for _, p := range d.pins {
+		if at, err := doc.Frontier(d.text.Version(p.at)); err == nil && len(pins) < MaxPins-1 && doc.TextAt(at).Equal(p.text) {
+			pins = append(pins, pin{at, p.text})
+		}
+	}
+	for _, l := range d.lost {
+		at, err := doc.Frontier(d.text.Version(l.at))
+		if err != nil {
+			at = slices.Clone(doc.Head())
+		}
+		l.at, l.skew = at, nil
+		if was := doc.TextAt(at); !was.Equal(l.buffer) {
+			l.skew = text.DiffRunes(was.String(), l.buffer.String())
+		}
+		if l.undo != nil {
+			l.undo = l.undo.renewed()
+		}
+		lost = append(lost, l)
+	}
+	return pins, lost
 }
 
 // checkFrom compares a guest's copy with the host's own.

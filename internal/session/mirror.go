@@ -50,7 +50,7 @@ type mirror struct {
 	before     *text.Rope // the buffer before what was typed while a void document is fetched anew; nil if nothing was
 	told       *protocol.DocumentChanged
 	undo       *undoStack
-	wishes     []wish    // to undo or redo, not yet granted
+	wishes     []*wish   // to undo or redo, not yet granted
 	wishedAt   time.Time // when the first of them was looked at last
 }
 

@@ -246,7 +246,7 @@ func (s *session) deadlines(at func(time.Time)) {
 func (d *document) deadlines(at func(time.Time)) {
 	for _, m := range d.mirrors {
 		at(m.deadline())
-		if len(m.wishes) > 0 {
+		if len(m.wishes) > 0 && !m.wishes[0].waits {
 			at(m.wishedAt)
 		}
 	}

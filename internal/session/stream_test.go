@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"earshot/internal/crdt"
+	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
 )
@@ -293,5 +295,89 @@ func TestMendThatDoesNotFit(t *testing.T) {
 				t.Error("the copy is kept though the host can't take what it holds")
 			}
 		})
+	}
+}
+
+// loseFrame types one key at the host, of which the guest never hears, and one more, at which it sees that.
+func loseFrame(w *world, h *editor) {
+	w.busy = true
+	h.types(0, 0, "1")
+	w.deliver(laneFrom(h.conn), all)
+	lane := h.n.lane(Live)
+	w.queue = slices.DeleteFunc(w.queue, func(x item) bool { return x.lane == lane })
+	w.busy = false
+	h.types(1, 0, "2")
+	w.run()
+}
+
+// TestMendWhileAnEditorIsGone: what was typed in an editor whose connection was down while its daemon's copy was mended
+// is taken when it is back, once.
+func TestMendWhileAnEditorIsGone(t *testing.T) {
+	for name, before := range map[string]func(h, g *editor){
+		"with no stamp": func(h, g *editor) {},
+		"with a stamp":  func(h, g *editor) { h.adds("s") },
+		"having typed":  func(h, g *editor) { g.adds("g") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, h, g := shared(t, "one\ntwo\n")
+			g.n.connect().fetch(w.uri("a.txt")) // keeps the document open at the guest
+			before(h, g)
+			w.pass(time.Second)
+			g.drop()
+			loseFrame(w, h)
+			w.pass(2 * time.Second)
+			g.buf = text.New(g.text() + "NEW")
+			again := g.back()
+			again.reopen()
+			w.pass(10 * time.Second)
+			if got := strings.Count(h.n.head(), "NEW"); got != 1 || again.text() != h.n.head() {
+				t.Errorf("what was typed is there %d times: the host has %q, the editor %q", got, h.n.head(), again.text())
+			}
+		})
+	}
+}
+
+// TestUndoAfterMend: what was done in a copy that is no more can't be taken back, and who asks is told.
+func TestUndoAfterMend(t *testing.T) {
+	w, h, g := shared(t, "one\n")
+	g.adds("mine")
+	w.pass(time.Minute)
+	loseFrame(w, h)
+	w.pass(time.Minute)
+	was := len(g.told)
+	if got := g.call(&protocol.UndoParams{TextDocument: docID(g.uri)}); got != (protocol.UndoResult{}) || len(g.told) == was {
+		t.Errorf("got %+v, and was told %q", got, g.told[was:])
+	}
+	g.adds("new")
+	g.call(&protocol.UndoParams{TextDocument: docID(g.uri)})
+	w.want("12one\nmine", h, g)
+}
+
+// TestDroppedWhileRenewing: a guest that lets go of a document while it fetches it anew does not come back to it with the
+// answer, for it would never let go again.
+func TestDroppedWhileRenewing(t *testing.T) {
+	w, h, g := shared(t, "one\n")
+	g.adds("g")
+	host, guest := h.n, g.n
+	g.notify(&protocol.DidCloseTextDocumentParams{TextDocument: docID(g.uri)})
+	w.pass(time.Second)
+	d := guest.doc()
+	w.pass(d.idle.Add(DocumentGrace).Sub(w.now) - time.Second)
+	bulk, up := host.lane(Bulk), guest.lane(Live)
+	w.busy = true
+	d.check.stage, d.check.asked = rebuilt, true
+	guest.take(FrameArrived{Link: guest.e.sessions[0].up.id, Data: wire.Encode(&wire.Checked{Doc: d.num, Turn: d.check.turn, Verdict: wire.Differs})})
+	w.deliver(up, all)
+	w.deliver(bulk, all) // the text overtakes the answer
+	w.now = w.now.Add(2 * time.Second)
+	guest.take(Tick{})
+	if guest.doc() != nil {
+		t.Fatal("the guest still has the document")
+	}
+	w.busy = false
+	w.run()
+	w.pass(time.Minute)
+	if host.e.sessions[0].remotes[0].has(host.doc()) {
+		t.Error("the host believes that the guest has the document")
 	}
 }

@@ -153,6 +153,15 @@ func (u *undoStack) forgetBefore(first crdt.LV) {
 	}
 }
 
+// renewed returns the stack of a person whose earlier events have other numbers now, or none: nothing of them can be taken
+// back, and who asks for it is told.
+func (u *undoStack) renewed() *undoStack {
+	if u == nil {
+		return &undoStack{}
+	}
+	return &undoStack{early: u.early || u.state > 0, late: u.late || u.state+1 < len(u.bounds)}
+}
+
 // forgetFirst drops the oldest group. If it is not done at the moment, all that could be brought back builds on it.
 func (u *undoStack) forgetFirst() {
 	if u.state == 0 || len(u.bounds) == 2 {
@@ -200,12 +209,13 @@ const (
 // wish is an undo or redo that a buffer's person has asked for.
 type wish struct {
 	way    undoWay
+	waits  bool // for what was reported before it
 	answer func(applied bool, refusal *protocol.Error)
 }
 
 // undoes grants one wish after the other, until too much was passed over for one Step: a Tick goes on.
 func (e *Engine) undoes(m *mirror) {
-	for left := passedAtOnce; len(m.wishes) > 0; {
+	for left := passedAtOnce; len(m.wishes) > 0 && !m.wishes[0].waits; {
 		w := m.wishes[0]
 		applied, refusal := e.takeBack(m, w.way, &left)
 		if left == 0 {
@@ -228,9 +238,13 @@ func (e *Engine) undoesOn() {
 
 // unwish ends what has not been granted when the person does something else: what is to be taken back next would be that.
 func (e *Engine) unwish(m *mirror) {
-	wishes := m.wishes
-	m.wishes = nil
-	for _, w := range wishes {
+	n := 0
+	for n < len(m.wishes) && !m.wishes[n].waits {
+		n++
+	}
+	over := m.wishes[:n:n]
+	m.wishes = m.wishes[n:]
+	for _, w := range over {
 		w.answer(false, protocol.Errorf(protocol.Conflict, "You went on before it was found what to take back, so nothing was taken back; ask again."))
 	}
 }
@@ -320,23 +334,25 @@ func (e *Engine) undoIn(m *mirror, r protocol.Request[protocol.UndoResult], uri 
 		refuse(e, r, protocol.Errorf(protocol.NoSuchDocument, "%s is not open here as a shared document, so nothing can be undone; see `earshot status` for what is shared.", docpath.Quote(uri)))
 		return
 	}
-	wanted := func() {
-		m.wishes = append(m.wishes, wish{way, func(applied bool, err *protocol.Error) {
-			if err != nil {
-				refuse(e, r, err)
-				return
-			}
-			reply(e, r, protocol.UndoResult{Applied: applied})
-		}})
-		if len(m.wishes) == 1 {
-			e.undoes(m)
+	w := &wish{way: way, answer: func(applied bool, err *protocol.Error) {
+		if err != nil {
+			refuse(e, r, err)
+			return
 		}
-	}
+		reply(e, r, protocol.UndoResult{Applied: applied})
+	}}
+	m.wishes = append(m.wishes, w)
 	if n := len(m.held); n > 0 {
-		m.held[n-1].then(wanted)
+		w.waits = true
+		m.held[n-1].then(func() {
+			w.waits = false
+			e.undoes(m)
+		})
 		return
 	}
-	wanted()
+	if len(m.wishes) == 1 {
+		e.undoes(m)
+	}
 }
 
 // then has something done behind what the report says, and behind what was to be done there already.
