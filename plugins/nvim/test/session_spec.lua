@@ -438,6 +438,14 @@ t.test('a difference found at rest is mended', function()
   t.equal(buffers.text(0), 'ax\n')
 end)
 
+t.test("the log opens though 'nomodifiable' is the default", function()
+  vim.o.modifiable = false
+  local ok, err = pcall(vim.cmd, 'Earshot log')
+  vim.o.modifiable = true
+  t.truthy(ok, err)
+  vim.cmd('close')
+end)
+
 t.test("one's own undo, where it is wished for", function()
   leave()
   vim.g.earshot_own_undo = true
@@ -472,6 +480,13 @@ t.test("one's own undo, where it is wished for", function()
   end, 'the answers')
   fake.settle()
   t.equal(times(), 1, 'it is said once that there are fewer')
+  vim.cmd('Earshot undo 2')
+  t.wait(function()
+    return #fake:sent('textDocument/undo') == 3
+  end, 'two more')
+  vim.cmd('Earshot undo twice')
+  t.truthy(t.heard('How often, as a number'))
+  t.equal(#fake:sent('textDocument/undo'), 3)
   vim.cmd('Earshot leave')
   t.wait(function()
     return not session_is_there()

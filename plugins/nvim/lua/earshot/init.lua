@@ -458,6 +458,16 @@ local function member_names()
   return names
 end
 
+--- The number behind :Earshot undo or redo; nil, and the person is told, if it is none.
+---@param argument? string
+---@return integer?
+local function how_often(argument)
+  if not argument or argument:match('^[1-9]%d?%d?$') then
+    return tonumber(argument or 1)
+  end
+  ui.say('How often, as a number from 1 to 999: :Earshot undo 3', vim.log.levels.ERROR)
+end
+
 ---@class earshot.Subcommand
 ---@field run fun(argument?: string)
 ---@field complete? fun(start: string): string[]
@@ -479,13 +489,19 @@ local subcommands = {
   admit = { run = M.admit, complete = waiting_names },
   refuse = { run = M.refuse, complete = waiting_names },
   undo = {
-    run = function()
-      require('earshot.undo').undo()
+    run = function(argument)
+      local times = how_often(argument)
+      if times then
+        require('earshot.undo').undo(times)
+      end
     end,
   },
   redo = {
-    run = function()
-      require('earshot.undo').redo()
+    run = function(argument)
+      local times = how_often(argument)
+      if times then
+        require('earshot.undo').redo(times)
+      end
     end,
   },
   log = { run = ui.show_log },

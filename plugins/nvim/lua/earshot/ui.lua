@@ -69,6 +69,7 @@ function M.float(lines, title)
     width = math.max(width, vim.fn.strdisplaywidth(line))
   end
   local buf = vim.api.nvim_create_buf(false, true)
+  vim.bo[buf].modifiable = true -- 'nomodifiable' may be the person's default
   vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
   vim.bo[buf].modifiable = false
   vim.bo[buf].bufhidden = 'wipe'
