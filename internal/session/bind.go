@@ -95,7 +95,7 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 		return nil, false
 	}
 	at, stamped, ok := d.atStamp(stamp)
-	if !ok || !d.text.Contains(at, d.floor) {
+	if !ok || !d.text.Contains(at, d.floor) || d.disowned(stamped) {
 		return nil, false
 	}
 	agent, known := d.heirOf(stamped)
@@ -106,6 +106,30 @@ func (d *document) returning(m *mirror, stamp string) (crdt.Frontier, bool) {
 	}
 	d.forget(m)
 	return d.text.Union(at, d.text.LastOf(agent)), true
+}
+
+// disown notes that an agent's stamps no longer tell what its buffer holds: it was put on a new copy of the document with a
+// skew, and what its person does now builds on text that it does not show. Taken for a version, such a stamp would make
+// that text seem deleted.
+func (d *document) disown(a crdt.Agent) {
+	if d.skewed == nil {
+		d.skewed = map[crdt.Agent]bool{}
+	}
+	d.skewed[a] = true
+}
+
+// disowned tells whether that holds of an agent, or of one that went on for it.
+func (d *document) disowned(a crdt.Agent) bool {
+	for {
+		next, known := d.heirs[a]
+		switch {
+		case d.skewed[a]:
+			return true
+		case !known || next == a:
+			return false
+		}
+		a = next
+	}
 }
 
 // heirOf is the agent that goes on for a buffer which began as another, if that is known here.

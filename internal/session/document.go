@@ -43,6 +43,7 @@ type document struct {
 	shown   bool                      // an editor or a guest has had it: its text is no longer one editor's affair
 	owners  map[crdt.Agent]string     // host: whose events an agent's are
 	heirs   map[crdt.Agent]crdt.Agent // of the agents of buffers here: who goes on for each; most for themselves
+	skewed  map[crdt.Agent]bool       // whose heirs made events on what their buffers did not show yet
 	marked  map[string]time.Time      // member → when its last change was told to subscribers of events
 	idle    time.Time                 // since when nobody has it; zero while somebody has
 

@@ -593,9 +593,13 @@ func (e *Engine) rebase(m *mirror, doc *crdt.Doc) {
 		m.before, m.buffer = nil, was
 		defer func() { e.own(m, text.DiffRunes(was.String(), is.String())) }()
 	}
+	was := m.agent
 	e.name(m)
 	m.at = slices.Clone(doc.Head())
 	m.skew = text.DiffRunes(now, m.buffer.String())
+	if len(m.skew) > 0 || m.flight != nil {
+		m.doc.disown(was)
+	}
 	if f := m.flight; f != nil && !f.probe {
 		f.target, f.skew = m.at, text.DiffRunes(now, f.after.String())
 	}

@@ -35,11 +35,12 @@ type world struct {
 
 // item is something under way; what goes in one lane keeps its order.
 type item struct {
-	lane string
-	do   func()
+	lane  string
+	do    func()
+	frame []byte // of a link
 }
 
-func (w *world) put(lane string, do func()) { w.queue = append(w.queue, item{lane, do}) }
+func (w *world) put(lane string, do func()) { w.queue = append(w.queue, item{lane: lane, do: do}) }
 
 // node is one daemon.
 type node struct {
@@ -291,11 +292,11 @@ func (n *node) send(f SendFrame) {
 	if len(data) > wire.MaxFrame {
 		w.t.Errorf("a frame of %d bytes", len(data))
 	}
-	w.put(fmt.Sprint("link ", f.Link, f.Channel), func() {
+	w.queue = append(w.queue, item{fmt.Sprint("link ", f.Link, f.Channel), func() {
 		if !there.down {
 			there.n.take(FrameArrived{Link: here.other, Channel: f.Channel, Data: data})
 		}
-	})
+	}, data})
 }
 
 func (w *world) closeLink(id LinkID) {
