@@ -657,3 +657,23 @@ func TestBrokenLinkHasNoPath(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoHeldAtTheEnd: an undo that waits for an edit in flight is answered though the session ends before.
+func TestUndoHeldAtTheEnd(t *testing.T) {
+	s := newUndoScene(t, "a", manual)
+	s.bob.adds("b")
+	s.ann.types(0, 0, "X")
+	if s.bob.inFlight() != 1 {
+		t.Fatal("nothing is in flight")
+	}
+	s.bob.adds("c")
+	id := s.bob.ask(&protocol.UndoParams{TextDocument: docID(s.bob.uri)})
+	if got := s.bob.results[id]; got != nil {
+		t.Fatalf("answered at once: %+v", got)
+	}
+	s.ann.ask(leave(s.w.nodes[0], protocol.UnsavedDiscard))
+	s.w.pass(time.Second)
+	if got := s.bob.results[id]; got != (protocol.UndoResult{}) {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -984,23 +984,3 @@ func TestUndoNeeds(t *testing.T) {
 	s.w.pass(LostGrace + time.Second)
 	check("of one that did not", 7)
 }
-
-// TestUndoHeldAtTheEnd: an undo that waits for an edit in flight is answered though the session ends before.
-func TestUndoHeldAtTheEnd(t *testing.T) {
-	s := newUndoScene(t, "a", manual)
-	s.bob.adds("b")
-	s.ann.types(0, 0, "X")
-	if s.bob.inFlight() != 1 {
-		t.Fatal("nothing is in flight")
-	}
-	s.bob.adds("c")
-	id := s.bob.ask(&protocol.UndoParams{TextDocument: docID(s.bob.uri)})
-	if got := s.bob.results[id]; got != nil {
-		t.Fatalf("answered at once: %+v", got)
-	}
-	s.ann.ask(leave(s.w.nodes[0], protocol.UnsavedDiscard))
-	s.w.pass(time.Second)
-	if got := s.bob.results[id]; got != (protocol.UndoResult{}) {
-		t.Errorf("got %+v", got)
-	}
-}
