@@ -170,7 +170,9 @@ func TestStreamsOutOfStep(t *testing.T) {
 		},
 		"nonsense": func(w *world, lane string, num uint32) {
 			var id LinkID
-			_, _ = fmt.Sscanf(lane, "link %d", &id)
+			if _, err := fmt.Sscanf(lane, "link %d", &id); err != nil {
+				w.t.Fatal(err)
+			}
 			there := w.links[w.links[id].other]
 			w.put(lane, func() {
 				there.n.take(FrameArrived{Link: w.links[id].other, Data: wire.Encode(&wire.Events{Doc: num, Sum: 77, Data: []byte("\x00x")})})
