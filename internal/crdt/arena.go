@@ -29,21 +29,20 @@ func (a *arena) patch(e text.Edit) text.Patch {
 	return p
 }
 
-// copyOf returns a copy of a version with few heads.
-func (a *arena) copyOf(f Frontier) Frontier {
-	if len(f) > len(a.heads) {
-		a.heads = make([]LV, max(arenaSize, len(f)))
+// version returns room for a version with few heads.
+func (a *arena) version(heads int) Frontier {
+	if heads > len(a.heads) {
+		a.heads = make([]LV, max(arenaSize, heads))
 	}
-	g := Frontier(a.heads[:len(f):len(f)])
-	a.heads = a.heads[len(f):]
-	copy(g, f)
-	return g
+	f := Frontier(a.heads[:heads:heads])
+	a.heads = a.heads[heads:]
+	return f
 }
 
 // text returns b as a string.
 func (a *arena) text(b []byte) string {
 	const short = 32
-	if len(b) > short {
+	if len(b) == 1 || len(b) > short { // the runtime has all strings of one byte
 		return string(b)
 	}
 	if a.texts.Len()+len(b) > a.texts.Cap() {
@@ -75,37 +74,44 @@ func (r *row) newest() Frontier { return r.lvs[r.used-1 : r.used : r.used] }
 // heads is the version with all events. That there is one head is what counts: for a keystroke it stores a number, and no
 // pointer, of which the collector would have to be told.
 type heads struct {
-	one  row      // if used; its newest
-	many Frontier // else
+	many Frontier // if there are several
+	one  row      // else, its newest, if it is used
 }
 
 func (h *heads) version() Frontier {
-	if h.one.used > 0 {
+	if h.single() {
 		return h.one.newest()
 	}
 	return h.many
 }
 
+func (h *heads) single() bool { return h.many == nil && h.one.used > 0 }
+
 // is reports whether f is the version and has one head.
 func (h *heads) is(f Frontier) bool {
-	return len(f) == 1 && h.one.used > 0 && h.one.lvs[h.one.used-1] == f[0]
+	return len(f) == 1 && h.single() && h.one.lvs[h.one.used-1] == f[0]
 }
 
 func (h *heads) set(f Frontier) {
-	if len(f) == 1 {
+	switch len(f) {
+	case 0:
+		*h = heads{}
+	case 1:
 		h.many = nil
 		h.one.add(f[0])
-		return
+	default:
+		h.many = f
 	}
-	h.many, h.one = f, row{}
 }
 
-// advance adds an event with its parents, which are here.
-func (h *heads) advance(parents Frontier, lv LV) {
-	if h.version().Equal(parents) {
+// advance adds an event, which is the newest, with its parents, which are here.
+func (d *Doc) advance(parents Frontier, lv LV) {
+	h := &d.heads
+	old := h.version()
+	if old.Equal(parents) {
 		h.many = nil
 		h.one.add(lv)
 		return
 	}
-	h.set(h.version().advance(parents, lv))
+	h.set(old.advance(d.arena.version(len(old) + 1)[:0], parents, lv))
 }

@@ -61,8 +61,7 @@ func (c *change) read(p text.Patch) error {
 	end, shift := 0, 0
 	lv := uint32(0)
 	add := func(kind kind, pos, n, size int) {
-		o := op{lv: lv, n: uint32(n), pos: uint32(pos), kind: kind}
-		o.off, o.size = uint32(len(c.inserted)), uint32(size)
+		o := op{opEvents{lv, uint32(n)}, opText{uint32(len(c.inserted)), uint32(size)}, uint32(pos), kind}
 		c.ops = append(c.ops, o)
 		lv += o.n
 	}
@@ -120,7 +119,7 @@ func (c *change) add(agent uint32, parents Frontier, ops []op, content []byte) e
 	for _, e := range c.effects[before:] {
 		c.length += e.ins - e.del
 	}
-	d.heads.advance(parents, end-1)
+	d.advance(parents, end-1)
 	d.mark(length)
 	return nil
 }

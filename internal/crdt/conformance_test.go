@@ -173,7 +173,7 @@ func eachVector(t *testing.T, name string, f func(g *graph, v graphVector)) {
 
 func stretches(pairs [][2]LV) (list []stretch) {
 	for _, p := range pairs {
-		list = appendDown(list, p[0], p[1])
+		list = appendDown(list, stretch{p[0], p[1]})
 	}
 	return list
 }
@@ -211,7 +211,7 @@ func TestGraphConflicting(t *testing.T) {
 	eachVector(t, "conflicting.json", func(g *graph, v graphVector) {
 		sides := map[string][]stretch{}
 		for _, s := range slices.Backward(v.ExpectSpans) {
-			sides[s.side] = appendDown(sides[s.side], s.span.Start, s.span.End)
+			sides[s.side] = appendDown(sides[s.side], stretch{s.span.Start, s.span.End})
 		}
 		a, b := g.diff(v.A, v.B)
 		if !slices.Equal(a, sides["OnlyA"]) || !slices.Equal(b, sides["OnlyB"]) {

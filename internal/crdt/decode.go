@@ -169,7 +169,7 @@ func (w *batch) readBlock(r *reader, events, place *uint32) error {
 	}
 	first := len(w.ops)
 	for range n {
-		o := op{lv: *events}
+		o := op{opEvents: opEvents{lv: *events}}
 		if !o.read(r, *place) {
 			return ErrCorrupt
 		}

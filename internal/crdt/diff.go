@@ -56,13 +56,7 @@ type items struct {
 func (t *tracker) touched(events []stretch) []items {
 	var found []items
 	for _, s := range events {
-		t.log.each(s.from, s.to, func(o op) {
-			if o.kind == insert {
-				found = append(found, items{id: o.lv, n: o.n})
-				return
-			}
-			t.eachTarget(o.lv, o.n, func(id, n uint32) { found = append(found, items{id: id, n: n}) })
-		})
+		t.eachItem(s, func(id, n uint32) { found = append(found, items{id: id, n: n}) })
 	}
 	slices.SortFunc(found, func(a, b items) int { return int(int64(a.id) - int64(b.id)) })
 	var now []items
@@ -179,7 +173,7 @@ func (g *graph) walk(f Frontier, way []stretch, n LV) Frontier {
 	for _, s := range way {
 		for lv, to := s.from, min(s.to, s.from+n); lv < to; {
 			end := min(to, g.runs[g.find(lv)].to)
-			f = f.advance(g.parentsOf(lv), end-1)
+			f = f.advance(make(Frontier, 0, len(f)+1), g.parentsOf(lv), end-1)
 			n -= end - lv
 			lv = end
 		}

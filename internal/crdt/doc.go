@@ -129,8 +129,8 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 		return d.heads.one.newest(), p, nil
 	}
 	if len(p) == 1 && len(at) == 1 && at[0] == d.log.graph.size()-1 && a == d.log.names.newest && d.standsLast() {
-		if c := d.editBeside(&p[0]); c != nil {
-			return c.after(), c.patch(), nil
+		if head, ok := d.editBeside(&p[0]); ok {
+			return d.newest(), head, nil
 		}
 	}
 	at = d.since(at)
@@ -153,12 +153,11 @@ func (d *Doc) Edit(a Agent, at Frontier, p text.Patch) (after Frontier, head tex
 	if head = p; !direct {
 		head = c.patch()
 	}
-	return c.after(), head, nil
+	return d.newest(), head, nil
 }
 
-// after returns the version that an author is at whose events were the last ones.
-func (c *change) after() Frontier {
-	d := c.d
+// newest returns the version that the author of the last event is at.
+func (d *Doc) newest() Frontier {
 	d.arena.versions.add(d.log.graph.size() - 1)
 	return d.arena.versions.newest()
 }
@@ -247,7 +246,7 @@ func (d *Doc) goOn(e *text.Edit) bool {
 // key adds an edit of the head to the log behind its last op, if it is one op, valid and not long.
 func (d *Doc) key(e *text.Edit) bool {
 	l, length, size := &d.log, d.text.Len(), len(e.Ins)
-	o := op{lv: uint32(l.graph.size()), pos: uint32(e.Pos), off: uint32(len(l.content))}
+	o := op{opEvents: opEvents{lv: uint32(l.graph.size())}, opText: opText{off: uint32(len(l.content))}, pos: uint32(e.Pos)}
 	switch {
 	case e.Pos < 0 || e.Pos > length:
 		return false
@@ -270,66 +269,14 @@ func (d *Doc) key(e *text.Edit) bool {
 	return true
 }
 
-// standsLast reports whether others' events are beside the last one, and the tracker stands behind it.
-func (d *Doc) standsLast() bool {
-	t := d.tracker
-	return t != nil && len(d.heads.many) > 0 && len(t.prepare) == 1 && t.prepare[0] == d.log.graph.size()-1
-}
-
-// editBeside is Edit for who made the last event and goes on, where the Doc stands last. It returns what was changed, or
-// nil if it did nothing.
-func (d *Doc) editBeside(e *text.Edit) *change {
-	o := op{pos: uint32(e.Pos)}
-	switch size := len(e.Ins); {
-	case e.Pos < 0 || e.Pos > MaxText || e.Del < 0 || e.Del > MaxText:
-		return nil
-	case e.Del == 0 && size > 0 && size <= longWide && utf8.ValidString(e.Ins):
-		o.n, o.size = uint32(utf8.RuneCountInString(e.Ins)), uint32(size)
-	case e.Del > 0 && size == 0:
-		o.n, o.kind = uint32(e.Del), remove
-	default:
-		return nil
-	}
-	d.scratch.inserted = append(d.scratch.inserted[:0], e.Ins...)
-	return d.beside(o, d.scratch.inserted)
-}
-
-// beside adds an op, whose text is in content, behind the last event, whose author's it is, where the Doc stands last. It
-// returns nil, and has done nothing, if the op needs a closer look.
-func (d *Doc) beside(o op, content []byte) *change {
-	n := int(max(o.n, o.size))
-	if o.size > longWide || d.room < n && !d.makeRoom(n) {
-		return nil
-	}
-	c, t, l := &d.scratch, d.tracker, &d.log
-	c.ops = append(c.ops[:0], o)
-	if _, err := checkOps(c.ops, t.total().now, uint32(d.limits.text)); err != nil {
-		return nil
-	}
-	d.room -= n
-	c.d, c.empty, c.effects = d, false, c.effects[:0]
-	o.lv = uint32(l.graph.size())
-	off := uint32(len(l.content))
-	l.push(o, content, mayJoin)
-	l.extend(o.n)
-	o.off = off
-	t.applyOp(o, &c.effects)
-	t.applied(o.end())
-	heads := d.arena.copyOf(d.heads.many)
-	heads[len(heads)-1] = o.end() - 1 // the last event is the newest head
-	d.heads.many = heads
-	for i := range c.effects {
-		e := c.edit(i)
-		d.text.Replace(e.Pos, e.Del, e.Ins)
-	}
-	return c
-}
-
 // makeRoom works out how much may be typed before a limit could be reached, and whether n of it may be typed now.
 func (d *Doc) makeRoom(n int) bool {
 	l, max := &d.log, &d.limits
 	d.room = min(max.events-l.events(), maxLV-int(l.graph.size()), max.content-len(l.content), max.text-d.text.Size(),
 		max.runs-len(l.ops)-len(l.names.runs)-1, d.untilMark())
+	if d.standsLast() {
+		d.room = min(d.room, max.text-int(d.tracker.total().now))
+	}
 	return d.room >= n
 }
 

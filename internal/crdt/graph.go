@@ -104,60 +104,62 @@ func (g *graph) diffInto(a, b []LV, intoA, intoB []stretch) (onlyA, onlyB []stre
 			return append(onlyA, stretch{lo + 1, hi + 1}), onlyB
 		}
 	}
-	emit := func(from, to LV, side entry) {
-		switch side {
-		case sideA:
-			onlyA = appendDown(onlyA, from, to)
-		case sideB:
-			onlyB = appendDown(onlyB, from, to)
-		}
-	}
 	g.heap = g.heap[:0]
-	unshared := 0
-	push := func(lvs []LV, side entry) {
-		for _, lv := range lvs {
-			g.heapPush(entry(lv)<<2 | side)
-		}
-		if side != shared {
-			unshared += len(lvs)
-		}
-	}
-	pop := func() entry {
+	g.pushAll(a, sideA)
+	g.pushAll(b, sideB)
+	for unshared := len(a) + len(b); unshared > 0; {
 		e := g.heapPop()
-		if e.side() != shared {
+		lv, side := e.lv(), e.side()
+		if side != shared {
 			unshared--
 		}
-		return e
-	}
-	push(a, sideA)
-	push(b, sideB)
-	for unshared > 0 {
-		e := pop()
-		lv, side := e.lv(), e.side()
-		run := g.runs[g.find(lv)]
+		run := &g.runs[g.find(lv)]
 		for len(g.heap) > 0 && g.heap[0].lv() >= run.from {
-			other := pop()
+			other := g.heapPop()
+			if other.side() != shared {
+				unshared--
+			}
 			if other.side()|side != side {
-				emit(other.lv()+1, lv+1, side)
+				onlyA, onlyB = side.add(onlyA, onlyB, stretch{other.lv() + 1, lv + 1})
 				lv, side = other.lv(), side|other.side()
 			}
 		}
-		emit(run.from, lv+1, side)
-		push(g.runParents(run), side)
+		onlyA, onlyB = side.add(onlyA, onlyB, stretch{run.from, lv + 1})
+		g.pushAll(g.parents[run.off:run.off+run.n], side)
+		if side != shared {
+			unshared += int(run.n)
+		}
+	}
+	return onlyA, onlyB
+}
+
+func (g *graph) pushAll(lvs []LV, side entry) {
+	for _, lv := range lvs {
+		g.heapPush(entry(lv)<<2 | side)
+	}
+}
+
+// add adds s to the side's list.
+func (e entry) add(onlyA, onlyB []stretch, s stretch) (a, b []stretch) {
+	switch e {
+	case sideA:
+		onlyA = appendDown(onlyA, s)
+	case sideB:
+		onlyB = appendDown(onlyB, s)
 	}
 	return onlyA, onlyB
 }
 
 // appendDown adds a stretch below the ones that are there.
-func appendDown(list []stretch, from, to LV) []stretch {
-	if from >= to {
+func appendDown(list []stretch, s stretch) []stretch {
+	if s.from >= s.to {
 		return list
 	}
-	if n := len(list); n > 0 && list[n-1].from == to {
-		list[n-1].from = from
+	if n := len(list); n > 0 && list[n-1].from == s.to {
+		list[n-1].from = s.from
 		return list
 	}
-	return append(list, stretch{from, to})
+	return append(list, s)
 }
 
 // contains reports whether lv is in the history of f.

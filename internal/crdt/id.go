@@ -51,9 +51,9 @@ func (f Frontier) last() LV {
 	return f[len(f)-1] + 1
 }
 
-// advance returns the heads after the event lv, whose parents are all in the history of f, was added to it.
-func (f Frontier) advance(parents []LV, lv LV) Frontier {
-	g := make(Frontier, 0, len(f)+1)
+// advance appends to g, which is empty, the heads after the event lv, whose parents are all in the history of f, was added
+// to it.
+func (f Frontier) advance(g Frontier, parents []LV, lv LV) Frontier {
 	for _, head := range f {
 		if _, found := slices.BinarySearch(parents, head); !found {
 			g = append(g, head)

@@ -117,9 +117,19 @@ func (d *Doc) resolve(w *batch, ids []wireID) (Frontier, error) {
 	return d.log.graph.heads(parents)
 }
 
-// heads returns the events, which must be a version, in order: ErrCorrupt if one is in another's history or there twice.
+// heads returns the events, which must be a version, in order: ErrCorrupt if one is in another's history or there twice. It
+// may sort what it is given.
 func (g *graph) heads(events Frontier) (Frontier, error) {
-	if len(events) < 2 {
+	switch len(events) {
+	case 0, 1:
+		return events, nil
+	case 2:
+		if events[0] > events[1] {
+			events[0], events[1] = events[1], events[0]
+		}
+		if g.contains(events[1:], events[0]) {
+			return nil, ErrCorrupt
+		}
 		return events, nil
 	}
 	heads := g.dominators(events)
@@ -196,5 +206,5 @@ func (r *opReader) same(l *oplog, lv LV, n uint32) bool {
 
 // after returns o without its first n events, whose text takes size bytes.
 func (o op) after(n, size uint32) op {
-	return op{o.lv + n, o.n - n, o.posOf(n), o.off + size, o.size - size, o.kind}
+	return op{opEvents{o.lv + n, o.n - n}, opText{o.off + size, o.size - size}, o.posOf(n), o.kind}
 }

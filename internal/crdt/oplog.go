@@ -17,12 +17,20 @@ type oplog struct {
 
 // op is a run of events that touch neighbouring characters, each made on the text after the one before. An op
 // never leaves its graph run.
+//
+// The compiler keeps a struct in registers if it has four fields at most and so has each of these: hence the nesting, which
+// is worth a tenth of a merge.
 type op struct {
-	lv, n     uint32
-	pos       uint32 // where the first event takes place
-	off, size uint32 // bytes in content; size is 0 for deletions
-	kind      kind
+	opEvents
+	opText
+	pos  uint32 // where the first event takes place
+	kind kind
 }
+
+type opEvents struct{ lv, n uint32 }
+
+// opText is in content; its size is 0 for deletions.
+type opText struct{ off, size uint32 } // bytes
 
 // opRun is an op as the log keeps it: the rest follows from where the next one begins, or the log ends.
 type opRun struct {
@@ -48,7 +56,7 @@ func (l *oplog) op(k int) op {
 
 // upTo returns the op whose events end before lv, and whose text ends at off.
 func (r opRun) upTo(lv, off uint32) op {
-	o := op{lv: r.lv, n: lv - r.lv, pos: r.at & placeMask, off: r.off, kind: kind(r.at >> kindShift)}
+	o := op{opEvents{r.lv, lv - r.lv}, opText{off: r.off}, r.at & placeMask, kind(r.at >> kindShift)}
 	if o.kind == insert {
 		o.size = off - r.off
 	}
@@ -120,7 +128,7 @@ func (o op) cut(content []byte, from, to uint32) op {
 	if a == 0 && b == o.n {
 		return o
 	}
-	part := op{lv: o.lv + a, n: b - a, pos: o.posOf(a), kind: o.kind}
+	part := op{opEvents{o.lv + a, b - a}, opText{}, o.posOf(a), o.kind}
 	if o.kind != insert {
 		return part
 	}
@@ -164,6 +172,13 @@ func (l *oplog) push(o op, content []byte, how joining) {
 		return
 	}
 	l.ops = append(l.ops, o.run())
+}
+
+// typedLast reports whether the last op is an insertion of ASCII that ends at pos.
+func (l *oplog) typedLast(pos uint32) bool {
+	last := &l.ops[len(l.ops)-1]
+	n := uint32(l.graph.size()) - last.lv
+	return last.at+n == pos && uint32(len(l.content))-last.off == n // in at, a deletion is more than any place
 }
 
 // joinAt makes o, which comes next, part of the k-th op, the last, if both together are one run.

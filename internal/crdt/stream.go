@@ -53,11 +53,11 @@ type slot struct {
 	index uint32 // a guess of the agent's index in the Doc
 }
 
-func (st *stream) sent(author, seq, n uint32, o op) {
-	a := &st.agents[author]
-	a.next = seq + n
-	st.author, st.last, st.begun = author, wireID{author, seq + n - 1}, true
-	st.place = o.endPlace()
+// sent notes that n events of an author were sent, and where the last one ended.
+func (st *stream) sent(author, seq, n, place uint32) {
+	st.agents[author].next = seq + n
+	st.author, st.begun, st.place = author, true, place
+	st.last.agent, st.last.seq = author, seq+n-1
 }
 
 // named notes that an event was a parent.
@@ -119,7 +119,7 @@ func (s *Sender) write(l *oplog, b []byte, o op, name nameRun) []byte {
 		flags |= otherPlace
 		b = putInt(b, int32(o.pos-s.place))
 	}
-	s.sent(author, seq, o.n, o)
+	s.sent(author, seq, o.n, o.endPlace())
 	b[head] = flags
 	return append(b, l.content[o.off:o.off+o.size]...)
 }
@@ -218,7 +218,11 @@ func (m *Message) Authors(f func(Agent) bool) {
 // until the next, and b must not be changed before.
 func (r *Receiver) Read(b []byte) (*Message, error) {
 	m := &r.message
-	*m = Message{stream: &r.stream, blocks: reuse(m.blocks), parents: reuse(m.parents), content: b}
+	m.stream, m.content = &r.stream, b
+	if r.readKey(b, m) {
+		return m, nil
+	}
+	m.blocks, m.parents = reuse(m.blocks), reuse(m.parents)
 	if len(b) > MaxEncoding {
 		return nil, ErrTooLarge
 	}
@@ -242,9 +246,28 @@ func (r *Receiver) Read(b []byte) (*Message, error) {
 	return m, nil
 }
 
+// readKey is Read for what comes most: who sent the last block goes on typing, with one character of ASCII. It reports
+// whether that is what b says.
+func (r *Receiver) readKey(b []byte, m *Message) bool {
+	if len(b) != 2 || b[0] != byte(insert)|ownPrevious<<parentsShift || b[1] >= utf8.RuneSelf || int(r.author) >= len(r.agents) {
+		return false
+	}
+	seq := r.agents[r.author].next // which, like the place, is within its bounds: what was sent before was taken
+	if len(m.blocks) != 1 || len(m.parents) != 1 {
+		m.blocks, m.parents = append(m.blocks[:0], liveBlock{}), append(m.parents[:0], wireID{})
+	}
+	// Field by field: a copy of what was just written field by field would wait for that.
+	blk, parent := &m.blocks[0], &m.parents[0]
+	blk.author, blk.seq, blk.parents = r.author, seq, 1
+	blk.op.lv, blk.op.n, blk.op.pos, blk.op.off, blk.op.size, blk.op.kind = 0, 1, r.place, 1, 1, insert
+	parent.agent, parent.seq = r.author, seq-1
+	r.sent(r.author, seq, 1, r.place+1)
+	return true
+}
+
 func (r *Receiver) readBlock(in *reader, m *Message) error {
 	flags := in.byte()
-	blk := liveBlock{author: r.author, op: op{kind: kind(flags & 3), n: 1}}
+	blk := liveBlock{author: r.author, op: op{opEvents: opEvents{n: 1}, kind: kind(flags & 3)}}
 	if flags&otherAuthor != 0 {
 		if blk.author = r.readAgent(in); in.failed {
 			return ErrCorrupt
@@ -272,7 +295,7 @@ func (r *Receiver) readBlock(in *reader, m *Message) error {
 	if blk.op.kind == insert && !blk.readText(in, m.content) {
 		return ErrCorrupt
 	}
-	r.sent(blk.author, blk.seq, blk.op.n, blk.op)
+	r.sent(blk.author, blk.seq, blk.op.n, blk.op.endPlace())
 	m.blocks = append(m.blocks, blk)
 	return nil
 }
@@ -354,8 +377,8 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 	if e, ok := d.receiveKey(m); ok {
 		return d.arena.patch(e), nil
 	}
-	if c := d.receiveBeside(m); c != nil {
-		return c.patch(), nil
+	if head, ok := d.receiveBeside(m); ok {
+		return head, nil
 	}
 	c := d.begin()
 	parents := m.parents
@@ -373,7 +396,7 @@ func (d *Doc) Receive(m *Message) (head text.Patch, err error) {
 
 // receiveKey is Receive for what comes most: who made the last event goes on, on the whole head.
 func (d *Doc) receiveKey(m *Message) (e text.Edit, ok bool) {
-	if d.heads.one.used == 0 || !d.goesOn(m) {
+	if !d.heads.single() || !d.goesOn(m) {
 		return e, false
 	}
 	blk := &m.blocks[0]
@@ -397,9 +420,9 @@ func (d *Doc) goesOn(m *Message) bool {
 }
 
 // receiveBeside is Receive for what comes most while two write at a time.
-func (d *Doc) receiveBeside(m *Message) *change {
+func (d *Doc) receiveBeside(m *Message) (head text.Patch, ok bool) {
 	if !d.standsLast() || !d.goesOn(m) {
-		return nil
+		return nil, false
 	}
 	return d.beside(m.blocks[0].op, m.content)
 }

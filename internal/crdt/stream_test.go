@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,17 +179,27 @@ func TestStreamRefuses(t *testing.T) {
 	first := append(append([]byte{otherAuthor | someParents<<parentsShift, 0}, agent...), 0, 0, 'a')
 	check := func(name string, b []byte, want error) {
 		t.Helper()
-		d := New("text")
+		whole, pieces := New("text"), New("text")
 		var in Receiver
-		m, err := in.Read(b)
-		if err == nil {
-			_, err = d.Receive(m)
-		}
-		if !errors.Is(err, want) {
+		if _, err := receiveOne(whole, &in, b); !errors.Is(err, want) {
 			t.Errorf("%s: got error %v, want %v", name, err, want)
 		}
-		if want != nil && (d.Events() > 0 || d.Text().String() != "text") {
+		if want != nil && (whole.Events() > 0 || whole.Text().String() != "text") {
 			t.Errorf("%s: the document changed", name)
+		}
+		rest, begun := bytes.CutPrefix(b, first)
+		if !begun || len(rest) == 0 {
+			return
+		}
+		in = Receiver{}
+		if _, err := receiveOne(pieces, &in, first); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := receiveOne(pieces, &in, rest); !errors.Is(err, want) {
+			t.Errorf("%s, in two messages: got error %v, want %v", name, err, want)
+		}
+		if want != nil && pieces.Events() > 1 {
+			t.Errorf("%s, in two messages: the document changed", name)
 		}
 	}
 	more := func(b ...byte) []byte { return append(append([]byte{}, first...), b...) }
@@ -241,6 +252,7 @@ func FuzzReceive(f *testing.F) {
 			return
 		}
 		d.checkTracker(t)
+		sameDoc(t, blockByBlock(t, New("some text"), b), d)
 		other := New("some text")
 		var out Sender
 		again, err := (&Receiver{}).Read(d.Send(&out, nil, nil))
@@ -254,6 +266,27 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
+// blockByBlock lets d receive each block of a message, which is known to be good, as a message of its own.
+func blockByBlock(t *testing.T, d *Doc, b []byte) *Doc {
+	var in Receiver
+	for from, to := 0, 1; from < len(b); to++ {
+		if to > len(b) {
+			t.Fatalf("the message is good, and its block at %d is not", from)
+		}
+		try := Receiver{stream: in.stream}
+		try.agents = slices.Clone(in.agents)
+		m, err := try.Read(b[from:to])
+		if err != nil {
+			continue // not its end yet
+		}
+		if _, err := d.Receive(m); err != nil {
+			t.Fatal(err)
+		}
+		in, from = try, to
+	}
+	return d
+}
+
 // TestReceivedKeyByKey: two people type, each on what they know, and every key is received by itself, now by one, now by
 // the other, as it comes most. A replica that has to look each of them up from the beginning ends like one that goes on
 // from the last, takes and refuses the same, and says the same of it; and so does one whose two buffers they are typed in.
@@ -261,8 +294,10 @@ func TestReceivedKeyByKey(t *testing.T) {
 	for seed := range uint64(300) {
 		dice := seeded(seed)
 		base := randomText(dice, dice.IntN(10))
+		wide := dice.IntN(2) == 0
 		people := [2]*Doc{New(base), New(base)}
 		fast, slow, both := New(base), New(base), New(base)
+		shown, edited := text.New(base), text.New(base) // no clones: a text that was cloned is not typed on
 		if dice.IntN(3) == 0 {
 			most, which := 60+dice.IntN(100), dice.IntN(3)
 			for _, d := range []*Doc{fast, slow, both} {
@@ -289,15 +324,15 @@ func TestReceivedKeyByKey(t *testing.T) {
 				at[k] = both.Head()
 			}
 			for range 1 + dice.IntN(5)/4 {
-				p, agent := nextKey(dice, people[k].Text().Len(), &last[k]), Agent(k+1)
+				p, agent := nextKey(dice, wide, people[k].Text().Len(), &last[k]), Agent(k+1)
 				if dice.IntN(20) == 0 {
 					agent += 2 // another of their buffers, which stood there too
 				}
 				mustEdit(t, people[k], agent, people[k].Head(), p)
-				if before := both.Text().Clone(); !broken {
+				if !broken {
 					after, head, err := both.Edit(agent, at[k], p)
-					if before.Apply(head); !before.Equal(both.Text()) {
-						t.Fatalf("seed %d, step %d: edited to %q, says %q", seed, step, both.Text(), before)
+					if edited.Apply(head); !edited.Equal(both.Text()) {
+						t.Fatalf("seed %d, step %d: edited to %q, says %q", seed, step, both.Text(), edited)
 					}
 					at[k], broken = after, err != nil
 				}
@@ -313,17 +348,19 @@ func TestReceivedKeyByKey(t *testing.T) {
 				old := Frontier{LV(dice.IntN(fast.Events()))}
 				fast.Diff(old, fast.Head())
 				fast.Diff(fast.Head(), old)
+				if dice.IntN(2) == 0 {
+					fast.Diff(old, Frontier{LV(fast.Events() - 1)})
+				}
 			}
 			slow.tracker = nil
 			slow.log.names.newest = 0 // nobody: no one goes on
-			before := fast.Text().Clone()
 			got, err := receiveOne(fast, &in[0][k], b)
 			_, want := receiveOne(slow, &in[1][k], b)
 			if !errors.Is(err, want) || !errors.Is(want, err) {
 				t.Fatalf("seed %d, step %d: got %v, want %v", seed, step, err, want)
 			}
-			if before.Apply(got); !before.Equal(fast.Text()) || !before.Equal(slow.Text()) {
-				t.Fatalf("seed %d, step %d: got %q, says %q, want %q", seed, step, fast.Text(), before, slow.Text())
+			if shown.Apply(got); !shown.Equal(fast.Text()) || !shown.Equal(slow.Text()) {
+				t.Fatalf("seed %d, step %d: got %q, says %q, want %q", seed, step, fast.Text(), shown, slow.Text())
 			}
 			if err != nil || hostile {
 				broken = true
@@ -347,6 +384,30 @@ func TestReceivedKeyByKey(t *testing.T) {
 	}
 }
 
+// TestFullTextBeside: what an author who does not know of a deletion may still type is a matter of the text as they see it.
+func TestFullTextBeside(t *testing.T) {
+	const base = "fifteen letters"
+	typist, d := New(base), New(base)
+	d.limits.text = len(base) + 5
+	mustEdit(t, d, 9, nil, text.Patch{{Del: len(base) - 1}})
+	var out Sender
+	var in Receiver
+	for i := range 6 {
+		before := typist.Head()
+		mustEdit(t, typist, 1, before, text.Patch{{Pos: i, Ins: "a"}})
+		var want error
+		if i == 5 {
+			want = ErrTooLarge
+		}
+		if _, err := receiveOne(d, &in, typist.Send(&out, nil, before)); !errors.Is(err, want) {
+			t.Errorf("key %d: got error %v, want %v", i, err, want)
+		}
+	}
+	if got := d.Text().String(); got != "aaaaas" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func receiveOne(d *Doc, in *Receiver, b []byte) (text.Patch, error) {
 	m, err := in.Read(b)
 	if err != nil {
@@ -355,11 +416,12 @@ func receiveOne(d *Doc, in *Receiver, b []byte) (text.Patch, error) {
 	return d.Receive(m)
 }
 
-// nextKey is what a person does next in a text of n code points: mostly to go on where they were.
-func nextKey(dice *rand.Rand, n int, last *int) text.Patch {
+// nextKey is what a person does next in a text of n code points: mostly to go on where they were; wide if
+// they also write much that is not ASCII.
+func nextKey(dice *rand.Rand, wide bool, n int, last *int) text.Patch {
 	*last = min(*last, n)
 	switch what := dice.IntN(20); {
-	case what == 0:
+	case wide && what == 0:
 		s := strings.Repeat("wide: é€🦄\n", 1+dice.IntN(300))
 		at := dice.IntN(n + 1)
 		*last = at
@@ -373,5 +435,9 @@ func nextKey(dice *rand.Rand, n int, last *int) text.Patch {
 		return text.Patch{{Pos: *last, Del: min(n-*last, 1+dice.IntN(2))}}
 	}
 	*last++
-	return text.Patch{{Pos: *last - 1, Ins: []string{"a", "b", "\n", "é"}[dice.IntN(4)]}}
+	keys := []string{"a", "b", "\n", "é"}
+	if !wide {
+		keys = keys[:3]
+	}
+	return text.Patch{{Pos: *last - 1, Ins: keys[dice.IntN(len(keys))]}}
 }

@@ -43,19 +43,21 @@ type target struct {
 	backward bool
 }
 
-// effect is one change of the head text, to be done after the ones before it.
+// effect is one change of the head text, to be done after the ones before it; of few fields as op is.
 type effect struct {
-	lv        LV
-	pos       uint32
-	del, ins  uint32 // characters
-	off, size uint32 // of the inserted text in the log's content
+	lv     LV
+	pos    uint32
+	growth // in characters
+	opText // of the insertion
 }
+
+type growth struct{ del, ins uint32 }
 
 func insertion(o op, pos uint32) effect {
-	return effect{lv: LV(o.lv), pos: pos, ins: o.n, off: o.off, size: o.size}
+	return effect{LV(o.lv), pos, growth{ins: o.n}, o.opText}
 }
 
-func deletion(o op, pos, n uint32) effect { return effect{lv: LV(o.lv), pos: pos, del: n} }
+func deletion(o op, pos, n uint32) effect { return effect{LV(o.lv), pos, growth{del: n}, opText{}} }
 
 // newTracker begins at a mark.
 func newTracker(log *oplog, m *mark) *tracker {
@@ -120,13 +122,42 @@ func (t *tracker) move(v Frontier) {
 
 // shift adds to the state of the items that events inserted or deleted.
 func (t *tracker) shift(events stretch, by uint16) {
-	t.log.each(events.from, events.to, func(part op) {
-		if part.kind == insert {
-			t.shiftItems(part.lv, part.n, by)
+	t.eachItem(events, func(id, n uint32) { t.shiftItems(id, n, by) })
+}
+
+// eachItem calls f for the items that events inserted or deleted. What is no deletion is an insertion.
+func (t *tracker) eachItem(events stretch, f func(id, n uint32)) {
+	lv, to := uint32(events.from), uint32(events.to)
+	for k := t.targetAfter(lv); lv < to; k++ {
+		if k == len(t.targets) || t.targets[k].lv >= to {
+			f(lv, to-lv)
 			return
 		}
-		t.eachTarget(part.lv, part.n, func(id, n uint32) { t.shiftItems(id, n, by) })
-	})
+		g := t.targets[k]
+		if lv < g.lv {
+			f(lv, g.lv-lv)
+			lv = g.lv
+		}
+		n := min(to, g.lv+g.n) - lv
+		f(g.first(lv-g.lv, n), n)
+		lv += n
+	}
+}
+
+// targetAfter returns the index of the first target that is of lv or a later event.
+func (t *tracker) targetAfter(lv uint32) int {
+	if n := len(t.targets); n == 0 || t.targets[n-1].lv+t.targets[n-1].n <= lv {
+		return n
+	}
+	return sort.Search(len(t.targets), func(i int) bool { return t.targets[i].lv+t.targets[i].n > lv })
+}
+
+// first returns the first of the n items that deletions from the i-th on deleted.
+func (g *target) first(i, n uint32) uint32 {
+	if g.backward {
+		return g.id + g.n - i - n
+	}
+	return g.id + i
 }
 
 func (t *tracker) shiftItems(id, n uint32, by uint16) {
@@ -142,17 +173,7 @@ func (t *tracker) shiftItems(id, n uint32, by uint16) {
 
 // eachTarget calls f for the items that the deletions [lv, lv+n) deleted.
 func (t *tracker) eachTarget(lv, n uint32, f func(id, n uint32)) {
-	k := sort.Search(len(t.targets), func(i int) bool { return t.targets[i].lv > lv }) - 1
-	for end := lv + n; lv < end; k++ {
-		g := t.targets[k]
-		from, to := lv-g.lv, min(end-g.lv, g.n)
-		if g.backward {
-			f(g.id+g.n-to, to-from)
-		} else {
-			f(g.id+from, to-from)
-		}
-		lv = g.lv + g.n
-	}
+	t.eachItem(stretch{LV(lv), LV(lv + n)}, f)
 }
 
 // insertRun applies a run of insertions.
@@ -161,18 +182,25 @@ func (t *tracker) insertRun(o op, effects *[]effect) {
 		t.insertAnew(o, effects)
 		return
 	}
-	k := &t.typed
-	s := *t.at(k.at)
-	t.setPlace(span{id: o.lv, n: o.n}, k.at.leaf)
-	s.n += o.n
-	t.change(k.at, s)
 	if effects != nil {
-		*effects = append(*effects, insertion(o, k.end))
-		k.end += o.n
+		*effects = append(*effects, insertion(o, t.typed.end))
 	} else {
-		k.end = none
+		t.typed.end = none
 	}
-	k.lv, k.pos = o.lv+o.n, o.pos+o.n
+	t.typeOn(o.n)
+}
+
+// typeOn adds n items behind the last one that was typed.
+func (t *tracker) typeOn(n uint32) {
+	k := &t.typed
+	t.at(k.at).n += n
+	t.setPlace(span{run: run{k.lv, n}}, k.at.leaf)
+	t.grow(k.at.leaf, width{n, n, n})
+	k.lv += n
+	k.pos += n
+	if k.end != none {
+		k.end += n
+	}
 }
 
 // insertAnew is insertRun for what doesn't go on from the last insertion.
@@ -190,7 +218,7 @@ func (t *tracker) insertAnew(o op, effects *[]effect) {
 	if concurrent {
 		p = t.among(p, o.lv, left, right)
 	}
-	s := span{id: o.lv, n: o.n, left: left, right: right, state: 1}
+	s := span{run{o.lv, o.n}, origins{left, right}, 1, false}
 	p, at := t.place(p, s)
 	end := none
 	if effects != nil {

@@ -23,13 +23,19 @@ const (
 	underwater = 1 << 31    // the base's characters are numbered from here
 )
 
-// span is a run of items with neighbouring ids that went through the same.
+// span is a run of items with neighbouring ids that went through the same. It is made of few fields for the reason that op is.
 type span struct {
-	id, n uint32
-	left  uint32 // origin of the first item; each other one's is the item before it
-	right uint32 // origin of all
+	run
+	origins
 	state uint16 // in the prepare version: 0 not inserted yet, 1 there, k+1 deleted k times
 	dead  bool   // deleted by any event applied so far
+}
+
+type run struct{ id, n uint32 }
+
+type origins struct {
+	left  uint32 // of the first item; each other one's is the item before it
+	right uint32 // of all
 }
 
 // width counts items: visible in the prepare version, visible with all events applied, and all.
@@ -84,7 +90,7 @@ func (t *tree) reset(n uint32, first LV) {
 	t.ids.reset(0)
 	t.under.reset(int(n))
 	if n > 0 {
-		s := span{id: underwater, n: n, left: none, right: none, state: 1}
+		s := span{run: run{underwater, n}, origins: origins{none, none}, state: 1}
 		t.leaves[0].spans[0], t.leaves[0].n = s, 1
 		t.nodes[0].w[0] = s.width()
 	}
