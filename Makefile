@@ -9,7 +9,7 @@ NODE_TEST := daemon/earshot/testdata/node
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build share test test-all bench bench-peers generate lint cross fuzz-short tools clean
+.PHONY: help build share test test-all test-security bench bench-peers generate lint cross fuzz-short tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: tools lint cross build ## run every test, installing what it needs (under 
 test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
 	go test -timeout 60m -count=1 ./internal/sim -sim.steps=5000000
 	EDIT_SECONDS=15 SPEC_SECONDS=900 plugins/nvim/test/run.sh
+
+test-security: tools ## run the tests of docs/security.md, each named by its row of the threat table, at full size
+	go test -tags security -timeout 60m -count=1 -run '^Test[MRNGAHLS][0-9]+[A-Z]' ./...
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench

@@ -81,6 +81,8 @@ var table = map[string]row{
 	"internal/fakeeditor": {
 		ours: []string{"protocol", "internal/rpc", "internal/text"},
 		why:  "for plugin authors too: needs no daemon's inside"},
+	"internal/threat": {why: "a number for tests; the program has no use for it"},
+
 	"internal/sim":   {ours: []string{"*"}, others: []string{"pgregory.net/rapid"}, why: "drives the pure packages"},
 	"internal/bench": {ours: []string{"*"}, others: []string{"github.com/", "go.uber.org/", "golang.org/x/"}, why: "measures everything"},
 	"internal/tidy":  {others: []string{"golang.org/x/"}, why: "reads source, not packages"},
