@@ -39,10 +39,17 @@ func (a *arena) version(heads int) Frontier {
 	return f
 }
 
-// text returns b as a string.
+// ascii is all of it, in order: whatever takes one byte is a part of it.
+const ascii = "\x00\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" +
+	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\x7f"
+
+// text returns b, which is UTF-8, as a string.
 func (a *arena) text(b []byte) string {
 	const short = 32
-	if len(b) == 1 || len(b) > short { // the runtime has all strings of one byte
+	switch {
+	case len(b) == 1:
+		return ascii[b[0] : b[0]+1]
+	case len(b) > short:
 		return string(b)
 	}
 	if a.texts.Len()+len(b) > a.texts.Cap() {

@@ -96,7 +96,7 @@ func (d *Doc) follows(f Frontier, agent uint32) bool {
 		return true // forgotten: in the history of all
 	}
 	f = d.since(f)
-	return len(f) == 1 && f[0] == lv || d.log.graph.contains(f, lv)
+	return slices.Contains(f, lv) || d.log.graph.contains(f, lv)
 }
 
 // resolve returns the local form of parents.

@@ -66,18 +66,22 @@ func (s span) skip(n uint32) span {
 }
 
 type leaf struct {
-	spans    [leafCap]span
-	n        int32
-	up, next int32
+	spans [leafCap]span
+	n     int32
+	seat
+	next int32
 }
 
 type node struct {
-	kid    [nodeCap]int32
-	w      [nodeCap]width
-	n      int32
-	up     int32
+	kid [nodeCap]int32
+	w   [nodeCap]width
+	n   int32
+	seat
 	bottom bool // the kids are leaves
 }
+
+// seat is where a kid is: which one of which node's; nowhere at the root.
+type seat struct{ up, at int32 }
 
 // spot is a span, or behind the last one of a leaf the place for one.
 type spot struct{ leaf, slot int32 }
@@ -85,7 +89,7 @@ type spot struct{ leaf, slot int32 }
 // reset makes the tree hold one span of n visible characters, of the base.
 func (t *tree) reset(n uint32, first LV) {
 	t.leaves = append(t.leaves[:0], leaf{next: nowhere})
-	t.nodes = append(t.nodes[:0], node{n: 1, up: nowhere, bottom: true})
+	t.nodes = append(t.nodes[:0], node{n: 1, seat: seat{up: nowhere}, bottom: true})
 	t.root, t.first = 0, uint32(first)
 	t.ids.reset(0)
 	t.under.reset(int(n))
@@ -161,11 +165,12 @@ func (t *tree) before(p spot) (w width) {
 	for i := range p.slot {
 		w = w.plus(l.spans[i].width())
 	}
-	for kid, up := p.leaf, l.up; up != nowhere; kid, up = up, t.nodes[up].up {
-		nd := &t.nodes[up]
-		for i := int32(0); nd.kid[i] != kid; i++ {
+	for s := l.seat; s.up != nowhere; {
+		nd := &t.nodes[s.up]
+		for i := range s.at {
 			w = w.plus(nd.w[i])
 		}
+		s = nd.seat
 	}
 	return w
 }
@@ -199,15 +204,11 @@ func (t *tree) change(p spot, s span) {
 
 // grow adds to the widths of a leaf; what is below zero wraps around and comes out right.
 func (t *tree) grow(leaf int32, by width) {
-	kid, up := leaf, t.leaves[leaf].up
-	for up != nowhere {
-		nd := &t.nodes[up]
-		i := 0
-		for nd.kid[i] != kid {
-			i++
-		}
-		nd.w[i] = nd.w[i].plus(by)
-		kid, up = up, nd.up
+	for s := t.leaves[leaf].seat; s.up != nowhere; {
+		nd := &t.nodes[s.up]
+		w := &nd.w[s.at]
+		*w = w.plus(by)
+		s = nd.seat
 	}
 }
 
@@ -267,43 +268,52 @@ func (t *tree) makeRoom(p spot) spot {
 		t.setPlace(s, right)
 		w = w.plus(s.width())
 	}
-	t.leaves[right].up = t.adopt(l.up, p.leaf, right, w)
+	t.adopt(l.seat, right, w)
 	if p.slot >= half {
 		return spot{right, p.slot - half}
 	}
 	return p
 }
 
-// adopt puts a new kid, to which an old one gave part of its width, behind it, and returns the new kid's parent.
-func (t *tree) adopt(parent, old, kid int32, w width) int32 {
-	if t.nodes[parent].n == nodeCap {
-		parent = t.splitNode(parent, old)
+// adopt puts a new kid, to which the one in a seat gave part of its width, behind that.
+func (t *tree) adopt(old seat, kid int32, w width) {
+	if t.nodes[old.up].n == nodeCap {
+		old = t.splitNode(old)
 	}
-	nd := &t.nodes[parent]
-	i := int32(0)
-	for nd.kid[i] != old {
-		i++
-	}
+	nd, i := &t.nodes[old.up], old.at
 	nd.w[i] = nd.w[i].minus(w)
 	copy(nd.kid[i+2:nd.n+1], nd.kid[i+1:nd.n])
 	copy(nd.w[i+2:nd.n+1], nd.w[i+1:nd.n])
 	nd.kid[i+1], nd.w[i+1] = kid, w
 	nd.n++
-	return parent
+	t.seatFrom(old.up, i+1)
 }
 
-// splitNode splits a full node and returns which half holds the kid.
-func (t *tree) splitNode(k, kid int32) int32 {
+// seatFrom tells the kids of a node from the i-th on where they are.
+func (t *tree) seatFrom(up, i int32) {
+	nd := &t.nodes[up]
+	for ; i < nd.n; i++ {
+		if s := (seat{up, i}); nd.bottom {
+			t.leaves[nd.kid[i]].seat = s
+		} else {
+			t.nodes[nd.kid[i]].seat = s
+		}
+	}
+}
+
+// splitNode splits a full node and returns where the kid in a seat is then.
+func (t *tree) splitNode(s seat) seat {
 	const half = nodeCap / 2
+	k := s.up
 	if k == t.root {
-		t.nodes = append(t.nodes, node{n: 1, up: nowhere})
+		t.nodes = append(t.nodes, node{n: 1, seat: seat{up: nowhere}})
 		t.root = int32(len(t.nodes) - 1)
 		root := &t.nodes[t.root]
 		root.kid[0] = k
 		for _, w := range t.nodes[k].w {
 			root.w[0] = root.w[0].plus(w)
 		}
-		t.nodes[k].up = t.root
+		t.nodes[k].seat = seat{t.root, 0}
 	}
 	right := int32(len(t.nodes))
 	t.nodes = append(t.nodes, node{n: nodeCap - half, bottom: t.nodes[k].bottom})
@@ -312,19 +322,13 @@ func (t *tree) splitNode(k, kid int32) int32 {
 	copy(r.w[:], l.w[half:])
 	l.n = half
 	var w width
-	home := k
-	for i, moved := range r.kid[:r.n] {
+	for i := range r.n {
 		w = w.plus(r.w[i])
-		if moved == kid {
-			home = right
-		}
-		if r.bottom {
-			t.leaves[moved].up = right
-		} else {
-			t.nodes[moved].up = right
-		}
 	}
-	up := t.adopt(l.up, k, right, w)
-	t.nodes[right].up = up
-	return home
+	t.seatFrom(right, 0)
+	t.adopt(l.seat, right, w)
+	if s.at >= half {
+		return seat{right, s.at - half}
+	}
+	return s
 }

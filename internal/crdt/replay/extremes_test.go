@@ -161,7 +161,7 @@ func TestBeyondMaxText(t *testing.T) {
 	}
 	full.txns = append(full.txns, txn{seq: 1, events: 2, parents: []uint32{0}, edits: []text.Edit{{Pos: 7, Ins: "bc"}}})
 	_, err := newScript(full)
-	if !errors.Is(err, crdt.ErrTooLarge) || err.Error() != "transaction 2 holds an edit that can't be made, at position 7: "+
+	if !errors.Is(err, crdt.ErrTooLarge) || err.Error() != "txns[1] holds an edit that can't be made, at position 7: "+
 		"crdt: the document or its history would grow too large" {
 		t.Errorf("a text that is too large: got %v", err)
 	}

@@ -7,11 +7,12 @@
 //
 //	sequential   {startContent, endContent, txns: [{patches: [[pos, deleted, "inserted"], …]}]}: patches apply one after
 //	             the other, each to what the ones before left
-//	concurrent   {kind: "concurrent", endContent, txns: [{parents, agent, patches}]}: parents are earlier transactions, by
-//	             index; patches apply to what those lead to
+//	concurrent   {kind: "concurrent", startContent, endContent, txns: [{parents, agent, patches}]}: parents are earlier
+//	             transactions, by index from 0; patches apply to what those lead to
 //	histories    {endContent, txns: [{span, parents, agent, seqStart, ops}]}, as an array or one after the other: parents are
 //	             events, by number; ops are patches
 //
+// startContent is empty and kind is guessed where they are absent; what a patch holds behind its three parts is ignored.
 // Concurrent insertions at one place stand in the order of their agents (numbers by value, then strings by their bytes), an
 // agent's own in the order in which it made them. An agent may have worked on several branches.
 //
@@ -35,7 +36,8 @@
 // first if it took over 2 s. For histories the times, bytes and heap are those of all together.
 //
 // A wrong text gives ok: false. A file that can't be read, is of no known format, or has an edit that can't be made gives no
-// line. In both cases a sentence on standard error says so, the other files are still replayed, and the exit status is 1.
+// line. In both cases a sentence on standard error says so, the other files are still replayed, and the exit status is 1. It
+// is 2 if no file is named or an option that there is not.
 package main
 
 import (

@@ -317,7 +317,7 @@ func (s *jsonSession) session(format string) (session, []author, error) {
 		who, _ := slices.BinarySearchFunc(authors, t.Agent, author.compare)
 		var err error
 		if out.txns[i], err = n.add(t, uint32(who)); err != nil {
-			return out, nil, fmt.Errorf("transaction %d %w", i+1, err)
+			return out, nil, fmt.Errorf("txns[%d] %w", i, err)
 		}
 	}
 	return out, authors, nil

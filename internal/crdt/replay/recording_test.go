@@ -146,14 +146,14 @@ func TestReadErrors(t *testing.T) {
 	check(txns(`{"patches": [{"pos": 0}]}`), "a patch is")
 	check(txns(`{"parents": [], "agent": -1, "patches": []}`), "an agent is")
 	check(txns(`{"parents": [], "agent": {}, "patches": []}`), "an agent is")
-	check(txns(`{"parents": [0], "patches": []}`), "transaction 1 was made on 0")
-	check(txns(`{"parents": [-1], "patches": []}`), "transaction 1 was made on -1")
+	check(txns(`{"parents": [0], "patches": []}`), "txns[0] was made on 0")
+	check(txns(`{"parents": [-1], "patches": []}`), "txns[0] was made on -1")
 	altered := func(from, to string) string { return strings.Replace(history, from, to, 1) }
-	check(altered("[1, 2]", "[1, 3]"), "transaction 2 says that its events are 1 to 3, they are 1 to 2")
-	check(altered(`[], "agent": "a"`, `[1], "agent": "a"`), "transaction 2 was made on 1")
-	check(history2+altered("[0, 1]", "[0, 2]"), "history 2 of 2: transaction 1 says")
+	check(altered("[1, 2]", "[1, 3]"), "txns[1] says that its events are 1 to 3, they are 1 to 2")
+	check(altered(`[], "agent": "a"`, `[1], "agent": "a"`), "txns[1] was made on 1")
+	check(history2+altered("[0, 1]", "[0, 2]"), "history 2 of 2: txns[0] says")
 	all := `[0, 33554432, ""]`
-	check(txns(`{"patches": [`+all+`, `+all+`, `+all+`, `+all+`, [0, 1, ""]]}`), fmt.Sprintf("transaction 1 passes the %d events", crdt.MaxEvents))
+	check(txns(`{"patches": [`+all+`, `+all+`, `+all+`, `+all+`, [0, 1, ""]]}`), fmt.Sprintf("txns[0] passes the %d events", crdt.MaxEvents))
 }
 
 // TestReadLimits: a text to begin with may be as large as a document's, and no larger.

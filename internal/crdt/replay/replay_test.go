@@ -165,7 +165,7 @@ func TestReplayWrong(t *testing.T) {
 	check(write(t, strings.Replace(plainFile, "😀b", "😀c", 1)), 2, "ends with another text")
 	check(write(t, strings.Replace(plainFile, `😀b\r\n"`, `😀b\n"`, 1)), 2, "ends with another text")
 	check(write(t, history+strings.Replace(history, "21", "12", 1)), 2, "history 2 of 2: ends with another text")
-	outside := "transaction 1 holds an edit that can't be made, at position "
+	outside := "txns[0] holds an edit that can't be made, at position "
 	check(write(t, strings.Replace(plainFile, "[1, 0", "[4, 0", 1)), 1, outside+"4")
 	check(write(t, strings.Replace(plainFile, "[0, 1,", "[0, 9,", 1)), 1, outside+"0")
 	check(write(t, "nothing"), 1, "is not JSON")

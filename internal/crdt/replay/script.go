@@ -50,7 +50,7 @@ func newScript(s *session) (*script, error) {
 	}
 	for i := range s.txns {
 		if err := p.play(&s.txns[i]); err != nil {
-			return nil, fmt.Errorf("transaction %d %w", i+1, err)
+			return nil, fmt.Errorf("txns[%d] %w", i, err)
 		}
 	}
 	p.out.encoding, p.out.snapshot, p.out.events = p.doc.Since(nil), p.doc.Snapshot(), p.doc.Events()
