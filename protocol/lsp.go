@@ -239,7 +239,7 @@ type DidSaveTextDocumentParams struct {
 	Text         *string                `json:"text,omitempty"`
 }
 
-// DidCloseTextDocumentParams ends an attachment; it never changes the text.
+// DidCloseTextDocumentParams names the buffer that was closed.
 type DidCloseTextDocumentParams struct {
 	TextDocument TextDocumentIdentifier `json:"textDocument"`
 }

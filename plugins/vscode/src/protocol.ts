@@ -50,10 +50,11 @@ export type Unsaved = "save" | "discard";
  * back, as long as no more than 2^22 characters have been typed or deleted in the document since, not
  * counting what undo and redo did; who asks for more gets false, and a message if there had been more.
  * What the buffer held when it was opened is no group; an editor that comes back under the name of its
- * replica goes on where it was. While the document that was opened is being looked for, the answer waits.
- * Errors are noSuchDocument if the document is not open here or not shared, readOnly, ended, conflict if
- * the person went on before it was found what to take back, and tooLarge if what would come back does not
- * fit any more. */
+ * replica goes on where it was. A connection that opened nothing, as that of `earshot rpc`, has nothing to
+ * take back. While the document that was opened is being looked for, the answer waits. Errors are
+ * noSuchDocument if the document is not open here or not shared, readOnly, ended, conflict if the person
+ * went on before it was found what to take back, and tooLarge if what would come back does not fit any
+ * more. */
 export interface UndoParams {
   textDocument: TextDocumentIdentifier;
 }
@@ -434,7 +435,7 @@ export interface DidSaveTextDocumentParams {
   text?: string;
 }
 
-/** DidCloseTextDocumentParams ends an attachment; it never changes the text. */
+/** DidCloseTextDocumentParams names the buffer that was closed. */
 export interface DidCloseTextDocumentParams {
   textDocument: TextDocumentIdentifier;
 }

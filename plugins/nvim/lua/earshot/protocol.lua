@@ -91,10 +91,11 @@
 ---is told by workspace/applyEdit, like any other. The last 1000 groups can be taken back, as long as no more
 ---than 2^22 characters have been typed or deleted in the document since, not counting what undo and redo did;
 ---who asks for more gets false, and a message if there had been more. What the buffer held when it was opened
----is no group; an editor that comes back under the name of its replica goes on where it was. While the
----document that was opened is being looked for, the answer waits. Errors are noSuchDocument if the document
----is not open here or not shared, readOnly, ended, conflict if the person went on before it was found what to
----take back, and tooLarge if what would come back does not fit any more.
+---is no group; an editor that comes back under the name of its replica goes on where it was. A connection
+---that opened nothing, as that of `earshot rpc`, has nothing to take back. While the document that was opened
+---is being looked for, the answer waits. Errors are noSuchDocument if the document is not open here or not
+---shared, readOnly, ended, conflict if the person went on before it was found what to take back, and tooLarge
+---if what would come back does not fit any more.
 ---@class (exact) earshot.UndoParams
 ---@field textDocument earshot.TextDocumentIdentifier
 
@@ -414,7 +415,7 @@
 ---@field textDocument earshot.TextDocumentIdentifier
 ---@field text? string
 
----DidCloseTextDocumentParams ends an attachment; it never changes the text.
+---DidCloseTextDocumentParams names the buffer that was closed.
 ---@class (exact) earshot.DidCloseTextDocumentParams
 ---@field textDocument earshot.TextDocumentIdentifier
 
