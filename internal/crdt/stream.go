@@ -252,7 +252,8 @@ func (r *Receiver) readKey(b []byte, m *Message) bool {
 	if len(b) != 2 || b[0] != byte(insert)|ownPrevious<<parentsShift || b[1] >= utf8.RuneSelf || int(r.author) >= len(r.agents) {
 		return false
 	}
-	seq := r.agents[r.author].next // which, like the place, is within its bounds: what was sent before was taken
+	// This and the place need no look: what was sent before was taken, or is forgotten, and so will this be.
+	seq := r.agents[r.author].next
 	if len(m.blocks) != 1 || len(m.parents) != 1 {
 		m.blocks, m.parents = append(m.blocks[:0], liveBlock{}), append(m.parents[:0], wireID{})
 	}
