@@ -77,7 +77,11 @@ func (s *stranger) isAdmitted() {
 func (s *stranger) connects() {
 	s.t.Helper()
 	var err error
-	s.link, err = peer.New(peer.Config{Role: s.role, Net: s.world.Peer, Events: func(e peer.Event) { s.events <- e }})
+	var keys peer.Keys
+	if keys.Out, keys.In, err = s.side.LinkKeys(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.link, err = peer.New(peer.Config{Role: s.role, Keys: keys, Net: s.world.Peer, Events: func(e peer.Event) { s.events <- e }})
 	if err != nil {
 		s.t.Fatal(err)
 	}

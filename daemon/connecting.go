@@ -17,6 +17,7 @@ type introduced interface {
 	Seal(kind byte, payload []byte) ([]byte, error)
 	Open(message []byte) (kind byte, payload []byte, err error)
 	Binding(sender introduction.Role, guestCert, hostCert [32]byte) ([32]byte, error)
+	LinkKeys() (out, in [32]byte, err error)
 	ResumeSecret() (secret []byte, hint string, err error)
 	Abort(cause introduction.Cause) []byte
 }

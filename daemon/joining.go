@@ -252,7 +252,7 @@ func (j *joining) connect(g *signal.Guest, intro *introduction.Guest) error {
 	if len(j.hello.Extra) > 0 {
 		loopback = peer.LoopbackOn
 	}
-	if err := l.open(peer.Offerer, iceServers(j.ice, g.ICEServers()), j.relay, loopback); err != nil {
+	if err := l.open(peer.Offerer, intro, iceServers(j.ice, g.ICEServers()), j.relay, loopback); err != nil {
 		return fmt.Errorf("%w: %w", errServers, err)
 	}
 	ctx, cancel := context.WithCancel(j.ctx)

@@ -209,7 +209,7 @@ func (k *knock) connect(member string) error {
 	l = r.d.newLink(func() message {
 		return message{event: session.GuestLinked{Session: r.session, Member: member, Link: l.id}}
 	})
-	if err := l.open(peer.Answerer, iceServers(r.ice(), k.offered), r.relayOnly(), k.loopback()); err != nil {
+	if err := l.open(peer.Answerer, k.intro, iceServers(r.ice(), k.offered), r.relayOnly(), k.loopback()); err != nil {
 		return k.abort(introduction.CauseLeft, err)
 	}
 	c := &connecting{role: introduction.RoleHost, side: k.intro, link: l, inbox: k.inbox, log: r.d.log,

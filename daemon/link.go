@@ -71,9 +71,13 @@ func (d *Daemon) newLink(linked func() message) *link {
 	return l
 }
 
-// open starts the peer.Link. Its last goroutine is waited for by the daemon's end.
-func (l *link) open(role peer.Role, ice []peer.ICEServer, relayOnly bool, loopback peer.LoopbackMode) error {
-	p, err := peer.New(peer.Config{Role: role, ICEServers: ice, RelayOnly: relayOnly, Loopback: loopback,
+// open starts the peer.Link under the keys of an introduction. Its last goroutine is waited for by the daemon's end.
+func (l *link) open(role peer.Role, side introduced, ice []peer.ICEServer, relayOnly bool, loopback peer.LoopbackMode) error {
+	out, in, err := side.LinkKeys()
+	if err != nil {
+		return err
+	}
+	p, err := peer.New(peer.Config{Role: role, Keys: peer.Keys{Out: out, In: in}, ICEServers: ice, RelayOnly: relayOnly, Loopback: loopback,
 		Net: l.d.opts.Network.Peer, Log: l.log, Events: l.happened})
 	if err != nil {
 		return err

@@ -234,7 +234,10 @@ func (s secretOf) ResumeSecret() ([]byte, string, error) {
 }
 func (s secretOf) Seal(byte, []byte) ([]byte, error) { return nil, introduction.ErrEnded }
 func (s secretOf) Open([]byte) (byte, []byte, error) { return 0, nil, introduction.ErrEnded }
-func (s secretOf) Abort(introduction.Cause) []byte   { return nil }
+func (s secretOf) LinkKeys() (out, in [32]byte, err error) {
+	return out, in, introduction.ErrEnded
+}
+func (s secretOf) Abort(introduction.Cause) []byte { return nil }
 func (s secretOf) Binding(introduction.Role, [32]byte, [32]byte) ([32]byte, error) {
 	return [32]byte{}, introduction.ErrEnded
 }

@@ -536,8 +536,8 @@ func TestBinding(t *testing.T) {
 	if err := p.host.VerifyBinding(RoleGuest, guestCert, hostCert, nil); !errors.Is(err, ErrTooEarly) {
 		t.Errorf("verify at once: got %v, want ErrTooEarly", err)
 	}
-	if _, err := p.guest.BindingKey(); !errors.Is(err, ErrTooEarly) {
-		t.Errorf("binding key at once: got %v, want ErrTooEarly", err)
+	if _, _, err := p.guest.LinkKeys(); !errors.Is(err, ErrTooEarly) {
+		t.Errorf("link keys at once: got %v, want ErrTooEarly", err)
 	}
 	p.meet(t)
 	guestTag, err := p.guest.Binding(RoleGuest, guestCert, hostCert)
@@ -561,10 +561,13 @@ func TestBinding(t *testing.T) {
 	check("exchanged certificates", guestTag[:], hostCert, guestCert, ErrProtocol)
 	check("short", guestTag[:31], guestCert, hostCert, ErrProtocol)
 	check("nothing", nil, guestCert, hostCert, ErrProtocol)
-	a, errA := p.guest.BindingKey()
-	b, errB := p.host.BindingKey()
-	if a != b || a == [32]byte{} || errors.Join(errA, errB) != nil {
-		t.Errorf("binding keys: got %x and %x", a, b)
+	out, in, err := p.guest.LinkKeys()
+	hostOut, hostIn, hostErr := p.host.LinkKeys()
+	if out != hostIn || in != hostOut || out == in || out == [32]byte{} || in == [32]byte{} || errors.Join(err, hostErr) != nil {
+		t.Errorf("link keys: got %x, %x and %x, %x: %v", out, in, hostOut, hostIn, errors.Join(err, hostErr))
+	}
+	if _, _, err := p.host.LinkKeys(); !errors.Is(err, ErrSpent) {
+		t.Errorf("link keys again: got %v, want ErrSpent", err)
 	}
 }
 

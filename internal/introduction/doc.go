@@ -26,7 +26,7 @@
 //
 //	sid = nonceH ‖ nonceG                   CI  = lv_cat("earshot/1", "guest", "host", kind, room)
 //	PRS = the secret                        ADa = lv_cat(guest's versions, hint)   ADb = lv_cat(host's versions, chosen)
-//	keys = HKDF-SHA-512(ISK, salt = sid, info = "earshot/1 " + {g2h, h2g, bind, check, resume})
+//	keys = HKDF-SHA-512(ISK, salt = sid, info = "earshot/1 " + {g2h, h2g, bind, check, resume, link g2h, link h2g})
 //	sealed = type ‖ AES-256-GCM(key of the direction, nonce = 96-bit counter, AAD = lv_cat(direction, sid, type))
 //
 // The counter is not sent, so a gap, a repeat, a reflection and a changed byte all are a tag that does not fit, and that

@@ -28,6 +28,8 @@ var (
 	ErrEnded = errors.New("the introduction is over")
 	// ErrTooEarly: the caller asked for what this state does not have yet.
 	ErrTooEarly = errors.New("the introduction has not come this far")
+	// ErrSpent: the caller asked again for what is given once.
+	ErrSpent = errors.New("the keys of this introduction are in use")
 	// ErrTooLarge: the caller's payload exceeds a limit.
 	ErrTooLarge = errors.New("too large for an introduction")
 )

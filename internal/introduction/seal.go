@@ -18,7 +18,7 @@ const (
 
 // keys are everything that comes from one ISK. resume replaces the secret that the two had before.
 type keys struct {
-	guestToHost, hostToGuest, binding, check, resume [keySize]byte
+	guestToHost, hostToGuest, binding, check, resume, linkToHost, linkToGuest [keySize]byte
 }
 
 // deriveKeys is HKDF-SHA-512 (RFC 5869) with the session's id as salt and a label for each key.
@@ -33,6 +33,7 @@ func deriveKeys(isk, sid []byte) (k keys, err error) {
 		key   *[keySize]byte
 	}{
 		{"g2h", &k.guestToHost}, {"h2g", &k.hostToGuest}, {"bind", &k.binding}, {"check", &k.check}, {"resume", &k.resume},
+		{"link g2h", &k.linkToHost}, {"link h2g", &k.linkToGuest},
 	} {
 		out, err := hkdf.Expand(sha512.New, prk, protocolName+" "+want.label, keySize)
 		if err != nil {

@@ -195,12 +195,23 @@ func (s *side) VerifyBinding(sender Role, guestCert, hostCert [32]byte, got []by
 	return nil
 }
 
-// BindingKey exports the key under Binding, for a caller that has more to bind to this introduction.
-func (s *side) BindingKey() ([32]byte, error) {
-	if s.state != Admitted {
-		return [32]byte{}, ErrTooEarly
+// LinkKeys exports the keys of the direct connection: for what this side sends, and for what it takes. They are given once:
+// two connections under the same keys would use a nonce twice.
+func (s *side) LinkKeys() (out, in [32]byte, err error) {
+	switch {
+	case s.state == Ended:
+		return out, in, ErrEnded
+	case s.state != Admitted:
+		return out, in, ErrTooEarly
+	case s.keys.linkToHost == [keySize]byte{}:
+		return out, in, ErrSpent
 	}
-	return s.keys.binding, nil
+	out, in = s.keys.linkToHost, s.keys.linkToGuest
+	if s.role == RoleHost {
+		out, in = in, out
+	}
+	s.keys.linkToHost, s.keys.linkToGuest = [keySize]byte{}, [keySize]byte{}
+	return out, in, nil
 }
 
 // ResumeSecret exports the secret of the next introduction between the two, KindResume, and the public hint by which the

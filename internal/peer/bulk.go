@@ -24,6 +24,7 @@ const (
 type bulkPipe struct {
 	mu      sync.Mutex
 	raw     *datachannel.DataChannel
+	sealer  *sealer
 	queue   [][]byte // the first may be partly sent
 	bytes   int
 	full    bool // ErrFull was returned and BulkReady is owed
@@ -66,8 +67,7 @@ func (p *bulkPipe) pump() (ready bool) {
 	defer p.mu.Unlock()
 	for len(p.queue) > 0 && p.raw.BufferedAmount() < bulkHighWater {
 		part, rest, more := cut(p.queue[0])
-		p.scratch = appendPart(p.scratch[:0], part, more)
-		n, err := p.raw.WriteDataChannel(p.scratch, false)
+		n, err := writePart(p.raw, p.sealer, &p.scratch, part, more)
 		p.written += uint64(n)
 		if err != nil {
 			return false // the association has ended, its reader will say so

@@ -34,8 +34,18 @@ const (
 
 // newLink assembles a link without starting its goroutines.
 func newLink(cfg Config) (*Link, error) {
+	out, err := newSealers(cfg.Keys.Out)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newSealers(cfg.Keys.In)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Keys = Keys{}
 	l := &Link{
-		cfg: cfg, log: cfg.Log, box: newMailbox(), live: &livePipe{}, fleeting: newPresencePipe(), bulk: &bulkPipe{},
+		cfg: cfg, log: cfg.Log, in: in, box: newMailbox(), live: &livePipe{sealer: out[Live]},
+		fleeting: newPresencePipe(out[Presence]), bulk: &bulkPipe{sealer: out[Bulk]},
 		wake: make(chan struct{}, 1), open: map[Channel]*datachannel.DataChannel{},
 		dying: make(chan struct{}), parted: make(chan struct{}), torn: make(chan struct{}),
 		done: make(chan struct{}), delivered: make(chan struct{}),

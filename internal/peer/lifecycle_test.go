@@ -99,7 +99,7 @@ func TestCloseFromEvents(t *testing.T) {
 // TestSendBounds: what can be refused before anything is sent.
 func TestSendBounds(t *testing.T) {
 	checkLeaks(t)
-	link, err := New(Config{Role: Answerer, Events: func(Event) {}})
+	link, err := New(Config{Role: Answerer, Keys: keysOf(Answerer), Events: func(Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,41 +229,85 @@ func answerTo(t *testing.T, pc *webrtc.PeerConnection, guest *side, sdp string) 
 	}
 }
 
+// sealing seals as the host does on Live.
+func sealing(t *testing.T) func(b []byte) []byte {
+	s, err := newSealers(keysOf(Answerer).Out)
+	if err != nil {
+		t.Error(err)
+	}
+	return func(b []byte) []byte {
+		msg, err := s[Live].seal(append([]byte(nil), b...))
+		if err != nil {
+			t.Error(err)
+		}
+		return msg
+	}
+}
+
 // TestStrangers: a remote that has passed ICE and DTLS and then breaks the rules loses the link.
 func TestStrangers(t *testing.T) {
-	for name, misbehave := range map[string]misdeed{
-		"opens another channel": func(pc *webrtc.PeerConnection, _ *webrtc.DataChannel) {
+	for name, c := range map[string]struct {
+		want error
+		do   misdeed
+	}{
+		"opens another channel": {ErrProtocol, func(pc *webrtc.PeerConnection, _ *webrtc.DataChannel) {
 			id := uint16(8)
 			_, _ = pc.CreateDataChannel("extra", &webrtc.DataChannelInit{ID: &id})
-		},
-		"opens presence as the answerer": func(pc *webrtc.PeerConnection, _ *webrtc.DataChannel) {
+		}},
+		"opens presence as the answerer": {ErrProtocol, func(pc *webrtc.PeerConnection, _ *webrtc.DataChannel) {
 			id, ordered, retransmits := uint16(8), false, uint16(0)
 			_, _ = pc.CreateDataChannel("presence", &webrtc.DataChannelInit{
 				ID: &id, Ordered: &ordered, MaxRetransmits: &retransmits,
 			})
-		},
-		"sends a message over the limit": func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+		}},
+		"sends a message over the limit": {ErrProtocol, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
 			_ = live.Send(make([]byte, messageSize+1))
-		},
-		"sends an unknown tag": func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
-			_ = live.Send([]byte{9, 9, 9})
-		},
-		"sends an empty message": func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
-			_ = live.Send(nil)
-		},
-		"sends a frame without end": func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+		}},
+		"sends an unknown tag": {errTag, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			_ = live.Send(sealing(t)([]byte{9, 9, 9}))
+		}},
+		"sends an empty message": {errEmpty, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			_ = live.Send(sealing(t)(nil))
+		}},
+		"sends a frame without end": {errLength, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			seal := sealing(t)
 			for range MaxFrame/partSize + 1 {
-				_ = live.Send(append([]byte{tagMore}, make([]byte, partSize)...))
+				_ = live.Send(seal(append([]byte{tagMore}, make([]byte, partSize)...)))
 			}
-		},
+		}},
+		"sends nothing": {errSealed, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			_ = live.Send(nil)
+		}},
+		"sends what is not sealed": {errSealed, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			_ = live.Send([]byte{tagLast, 'x'})
+		}},
+		"sends a message twice": {errSealed, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			msg := sealing(t)([]byte{tagLast, 'x'})
+			_ = live.Send(msg)
+			_ = live.Send(msg)
+		}},
+		"leaves a message out": {errSealed, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			seal := sealing(t)
+			seal([]byte{tagLast, 'x'})
+			_ = live.Send(seal([]byte{tagLast, 'y'}))
+		}},
+		"sends what we sent": {errSealed, func(_ *webrtc.PeerConnection, live *webrtc.DataChannel) {
+			s, err := newSealers(keysOf(Offerer).Out)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			msg, _ := s[Live].seal([]byte{tagLast, 'x'})
+			_ = live.Send(msg)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkLeaks(t)
 			n := newNetwork(t, 0)
 			guest := newSide(t, "guest")
-			pc := stranger(t, n, guest, misbehave)
+			pc := stranger(t, n, guest, c.do)
 			guest.start(Offerer, nil, func(_ Role, c *Config) { c.Net, c.Loopback = n.nets[Offerer], LoopbackOff })
-			checkDown(guest, ErrProtocol)
+			checkDown(guest, c.want)
 			if err := pc.GracefulClose(); err != nil {
 				t.Error(err)
 			}

@@ -93,6 +93,7 @@ type ICEServer struct {
 // Config is what a Link is made from.
 type Config struct {
 	Role       Role
+	Keys       Keys // of this link alone
 	ICEServers []ICEServer
 	// RelayOnly gathers nothing but relayed addresses and takes none but relayed ones from the remote, so the
 	// remote needs a TURN server too.
@@ -113,6 +114,7 @@ type Link struct {
 	log      *zap.Logger
 	pc       *webrtc.PeerConnection
 	local    [32]byte // SHA-256 of our certificate
+	in       sealers  // each its channel's reader's
 	box      *mailbox
 	live     *livePipe
 	fleeting *presencePipe

@@ -27,6 +27,15 @@ func pair(t testing.TB, edit func(role Role, c *Config)) (guest, host *side) {
 	return guest, host
 }
 
+// keysOf is what an introduction would give.
+func keysOf(role Role) Keys {
+	guest, host := [32]byte{1}, [32]byte{2}
+	if role == Offerer {
+		return Keys{Out: guest, In: host}
+	}
+	return Keys{Out: host, In: guest}
+}
+
 func newSide(t testing.TB, name string) *side {
 	return &side{t: t, name: name, events: make(chan Event, 1<<17)}
 }
@@ -35,7 +44,7 @@ func newSide(t testing.TB, name string) *side {
 func (s *side) start(role Role, other *side, edit func(Role, *Config)) {
 	s.t.Helper()
 	signals := make(chan []byte, 64)
-	c := Config{Role: role, Loopback: LoopbackOn, Events: func(e Event) {
+	c := Config{Role: role, Keys: keysOf(role), Loopback: LoopbackOn, Events: func(e Event) {
 		switch e := e.(type) {
 		case Signal:
 			signals <- e.Data

@@ -18,8 +18,8 @@ const (
 	// partSize is the payload of one SCTP message: 16 KiB is what every WebRTC stack takes, and without interleaving
 	// (Chromium) it is how long another channel waits at most.
 	partSize = 16 << 10
-	// messageSize is the largest message we read: a part and its tag.
-	messageSize = 1 + partSize
+	// messageSize is the largest message we read: a part and its tag, sealed.
+	messageSize = 1 + partSize + sealOverhead
 	// MaxPresence is the largest presence frame: one message, less two varints of ten bytes. A frame that fits in
 	// one packet (about 1,100 bytes) has the best chance to arrive.
 	MaxPresence = partSize - 2*binary.MaxVarintLen64
@@ -67,6 +67,7 @@ func (c Channel) id() uint16 { return uint16(c) }
 type livePipe struct {
 	mu      sync.Mutex // keeps the parts of a frame together
 	raw     *datachannel.DataChannel
+	sealer  *sealer
 	scratch []byte // tag and part; pion copies
 	written uint64 // bytes handed to SCTP
 }
@@ -92,8 +93,7 @@ func (p *livePipe) send(frame []byte) error {
 	for more := true; more; {
 		var part []byte
 		part, frame, more = cut(frame)
-		p.scratch = appendPart(p.scratch[:0], part, more)
-		n, err := p.raw.WriteDataChannel(p.scratch, false)
+		n, err := writePart(p.raw, p.sealer, &p.scratch, part, more)
 		p.written += uint64(n)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrClosed, err)
@@ -116,6 +116,15 @@ func (p *livePipe) progress() (written, buffered uint64) {
 func cut(frame []byte) (part, rest []byte, more bool) {
 	n := min(len(frame), partSize)
 	return frame[:n], frame[n:], len(frame) > n
+}
+
+// writePart hands one sealed part to SCTP.
+func writePart(raw *datachannel.DataChannel, s *sealer, scratch *[]byte, part []byte, more bool) (n int, err error) {
+	*scratch = appendPart((*scratch)[:0], part, more)
+	if *scratch, err = s.seal(*scratch); err != nil {
+		return 0, err
+	}
+	return raw.WriteDataChannel(*scratch, false)
 }
 
 func appendPart(b, part []byte, more bool) []byte {
@@ -170,7 +179,12 @@ func (l *Link) read(ch Channel, raw *datachannel.DataChannel) {
 			l.end(readCause(err))
 			return
 		}
-		frame, complete, err := frames.add(buf[:n])
+		msg, err := l.in[ch].open(buf[:n])
+		var frame []byte
+		complete := false
+		if err == nil {
+			frame, complete, err = frames.add(msg)
+		}
 		if err != nil {
 			l.end(fmt.Errorf("%w: %w on %s", ErrProtocol, err, ch))
 			return

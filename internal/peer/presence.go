@@ -21,19 +21,21 @@ const (
 	presenceSeen = 1024
 )
 
-// presencePipe sends the newest frame of each key. Every message begins with two varints: a number that grows by one
-// from frame to frame of the link, by which the receiver drops what was overtaken, and the key.
+// presencePipe sends the newest frame of each key. Every message begins with a number that grows by one from frame to frame
+// of the link, by which the receiver drops what was overtaken; what follows is sealed under it: the key and the frame.
+// Both numbers are varints.
 type presencePipe struct {
 	mu      sync.Mutex
 	raw     *datachannel.DataChannel
-	number  uint64
+	sealer  *sealer
 	order   []uint64          // keys that wait, the longest waiting first
 	waiting map[uint64][]byte // the newest frame of each
+	plain   []byte
 	scratch []byte
 }
 
-func newPresencePipe() *presencePipe {
-	return &presencePipe{waiting: map[uint64][]byte{}}
+func newPresencePipe(s *sealer) *presencePipe {
+	return &presencePipe{sealer: s, waiting: map[uint64][]byte{}}
 }
 
 // open is called with the channel; wake is called, from a goroutine of pion's, when there is room again.
@@ -81,31 +83,28 @@ func (p *presencePipe) flushLocked() {
 	for p.raw != nil && len(p.order) > 0 && p.raw.BufferedAmount() < presenceHighWater {
 		key := p.order[0]
 		p.order = p.order[1:]
-		p.number++
-		p.scratch = binary.AppendUvarint(p.scratch[:0], p.number)
-		p.scratch = binary.AppendUvarint(p.scratch, key)
-		p.scratch = append(p.scratch, p.waiting[key]...)
+		p.plain = append(binary.AppendUvarint(p.plain[:0], key), p.waiting[key]...)
 		delete(p.waiting, key)
+		var err error
+		if p.scratch, err = p.sealer.sealNumbered(p.scratch[:0], p.plain); err != nil {
+			return // presence is the first thing to do without
+		}
 		if _, err := p.raw.WriteDataChannel(p.scratch, false); err != nil {
 			return // the association has ended, its reader will say so
 		}
 	}
 }
 
-var errPresence = errors.New("a presence message without number and key")
+var errPresence = errors.New("a presence message without a key")
 
 // newest drops what was overtaken.
 type newest struct{ seen map[uint64]uint64 }
 
 // add takes one message; fresh is false for one that is older than what was delivered. The frame does not alias the
 // message.
-func (s *newest) add(msg []byte) (f Frame, fresh bool, err error) {
-	number, n := binary.Uvarint(msg)
+func (s *newest) add(number uint64, msg []byte) (f Frame, fresh bool, err error) {
+	key, n := binary.Uvarint(msg)
 	if n <= 0 {
-		return Frame{}, false, errPresence
-	}
-	key, k := binary.Uvarint(msg[n:])
-	if k <= 0 {
 		return Frame{}, false, errPresence
 	}
 	if number <= s.seen[key] {
@@ -115,7 +114,7 @@ func (s *newest) add(msg []byte) (f Frame, fresh bool, err error) {
 		s.seen = map[uint64]uint64{}
 	}
 	s.seen[key] = number
-	return Frame{Channel: Presence, Key: key, Data: append([]byte(nil), msg[n+k:]...)}, true, nil
+	return Frame{Channel: Presence, Key: key, Data: append([]byte(nil), msg[n:]...)}, true, nil
 }
 
 // readPresence delivers presence frames until the channel ends; it is the body of one goroutine of the link.
@@ -128,7 +127,12 @@ func (l *Link) readPresence(raw *datachannel.DataChannel) {
 			l.end(readCause(err))
 			return
 		}
-		frame, fresh, err := frames.add(buf[:n])
+		number, msg, err := l.in[Presence].openNumbered(buf[:n])
+		if err != nil {
+			l.end(fmt.Errorf("%w: %w on %s", ErrProtocol, err, Presence))
+			return
+		}
+		frame, fresh, err := frames.add(number, msg)
 		if err != nil {
 			l.end(fmt.Errorf("%w: %w", ErrProtocol, err))
 			return

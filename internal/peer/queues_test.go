@@ -153,7 +153,7 @@ func FuzzAssembler(f *testing.F) {
 }
 
 func TestPresenceKeepsTheNewest(t *testing.T) {
-	p := newPresencePipe()
+	p := newPresencePipe(nil)
 	for i := range presenceKeys + 3 {
 		checkSent(t, p.send(uint64(i), []byte{1}))
 	}
@@ -180,14 +180,13 @@ func TestNewest(t *testing.T) {
 		number, key uint64
 		want        bool
 	}{{1, 7, true}, {3, 7, true}, {2, 7, false}, {3, 7, false}, {2, 8, true}, {4, 7, true}} {
-		msg := binary.AppendUvarint(binary.AppendUvarint(nil, c.number), c.key)
-		f, fresh, err := s.add(append(msg, 'x'))
+		f, fresh, err := s.add(c.number, append(binary.AppendUvarint(nil, c.key), 'x'))
 		if err != nil || fresh != c.want || fresh && (f.Key != c.key || string(f.Data) != "x") {
 			t.Errorf("number %d of key %d: %v %v %v, want fresh %v", c.number, c.key, f, fresh, err, c.want)
 		}
 	}
 	for i := range uint64(3 * presenceSeen) {
-		if _, _, err := s.add(binary.AppendUvarint([]byte{9}, i)); err != nil {
+		if _, _, err := s.add(9, binary.AppendUvarint(nil, i)); err != nil {
 			t.Fatal(err)
 		}
 		if len(s.seen) > presenceSeen {
@@ -197,14 +196,14 @@ func TestNewest(t *testing.T) {
 }
 
 func FuzzNewest(f *testing.F) {
-	f.Add([]byte{1, 7, 'x'})
-	f.Add([]byte{0x80})
-	f.Fuzz(func(t *testing.T, msg []byte) {
+	f.Add(uint64(1), []byte{7, 'x'})
+	f.Add(uint64(1), []byte{0x80})
+	f.Fuzz(func(t *testing.T, number uint64, msg []byte) {
 		var s newest
-		if frame, fresh, err := s.add(msg); err == nil && fresh && !bytes.HasSuffix(msg, frame.Data) {
+		if frame, fresh, err := s.add(number, msg); err == nil && fresh && !bytes.HasSuffix(msg, frame.Data) {
 			t.Errorf("%v became %v", msg, frame.Data)
 		}
-		if _, again, err := s.add(msg); err == nil && again {
+		if _, again, err := s.add(number, msg); err == nil && again {
 			t.Errorf("%v was fresh twice", msg)
 		}
 	})

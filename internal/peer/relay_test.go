@@ -95,7 +95,7 @@ func checkRelayed(t *testing.T, server ICEServer) {
 // relay do not connect, rather than connect directly.
 func TestRelayRefusesDirect(t *testing.T) {
 	checkLeaks(t)
-	link, err := New(Config{Role: Answerer, RelayOnly: true, Loopback: LoopbackOn, Events: func(Event) {}})
+	link, err := New(Config{Role: Answerer, Keys: keysOf(Answerer), RelayOnly: true, Loopback: LoopbackOn, Events: func(Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
