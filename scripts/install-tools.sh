@@ -23,5 +23,5 @@ fi
 # npm leaves its own copy of the lock file in node_modules: when ours is not newer, there is nothing to do.
 if [ ! -e "$folder/node_modules/.package-lock.json" ] ||
   [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
-  npm ci --prefix "$folder" --no-audit --no-fund --silent
+  npm ci --ignore-scripts --prefix "$folder" --no-audit --no-fund --silent
 fi

@@ -8,7 +8,8 @@
 //   - standard output carries what was asked for, and nothing else; with --json it is lines of JSON;
 //   - a question is asked only where a person sits at a terminal, and says what its answers do;
 //   - colours only on a terminal, and none where NO_COLOR is set;
-//   - names, paths and sentences from outside pass through plain before they are printed.
+//   - names, paths and sentences from outside pass through plain before they are printed;
+//   - a command that dies leaves nothing of what it held (see keepPrivate).
 package main
 
 import (
@@ -17,5 +18,7 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), newProgram(os.Args[1:])))
+	p := newProgram(os.Args[1:])
+	p.err = keepPrivate(p.err)
+	os.Exit(run(context.Background(), p))
 }

@@ -54,9 +54,7 @@ func usagef(format string, args ...any) error {
 
 // run carries the command out and gives the exit code.
 func run(ctx context.Context, p *program) int {
-	ctx, over := context.WithCancel(ctx)
-	defer over()
-	err := newRoot(p).ExecuteContext(ctx)
+	err := p.execute(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -66,6 +64,20 @@ func run(ctx context.Context, p *program) int {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// execute gives a panic as an error like any other: nothing goes on after it.
+func (p *program) execute(ctx context.Context) (err error) {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	if !loud {
+		defer func() {
+			if recover() != nil {
+				err = died()
+			}
+		}()
+	}
+	return newRoot(p).ExecuteContext(ctx)
 }
 
 // sentence is what a person reads of an error.

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"earshot/daemon/settings"
 	"earshot/internal/rpc"
 )
 
@@ -106,7 +105,9 @@ func (p *program) spawn(socket string, in inherited) (<-chan string, error) {
 		return nil, err
 	}
 	defer say.Close() // the daemon has its own
-	cmd := exec.Command(self, append([]string{"daemon", "--auto"}, p.inheritedFlags(socket, in)...)...)
+	flags, env := p.inheritedSettings(socket, in)
+	cmd := exec.Command(self, append([]string{"daemon", "--auto"}, flags...)...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Dir = filepath.VolumeName(self) + string(filepath.Separator) // it must not keep a folder from being unmounted
 	detach(cmd, say)
 	if err := cmd.Start(); err != nil {
@@ -130,20 +131,31 @@ func (p *program) spawn(socket string, in inherited) (<-chan string, error) {
 // maxReport bounds the one sentence that a daemon says when it can't start.
 const maxReport = 4096
 
-func (p *program) inheritedFlags(socket string, in inherited) []string {
-	flags := map[string]string{}
-	if in == everything {
-		maps.Copy(flags, p.given)
-	}
+// inheritedSettings says with which flags and variables a daemon starts. Its place stands in flags, so that a list of
+// processes tells daemons apart; the rest, a relay's account among it, in variables, which other users can't see. An empty
+// value, which takes a weaker setting back, can only be a flag.
+func (p *program) inheritedSettings(socket string, in inherited) (flags, env []string) {
+	place := map[string]string{}
 	if p.settings.Profile != "" {
-		flags["profile"] = p.settings.Profile
+		place["profile"] = p.settings.Profile
 	}
 	if p.settings.Socket != "" {
-		flags["socket"] = socket
+		place["socket"] = socket
 	}
-	var args []string
-	for _, key := range slices.Sorted(maps.Keys(flags)) {
-		args = append(args, "--"+key+"="+flags[key])
+	for _, s := range settings.All() {
+		value, given := place[s.Key]
+		if given {
+			flags = append(flags, "--"+s.Key+"="+value)
+			continue
+		}
+		value, given = p.given[s.Key]
+		switch {
+		case in != everything || !given:
+		case value == "":
+			flags = append(flags, "--"+s.Key+"=")
+		default:
+			env = append(env, s.Env+"="+value)
+		}
 	}
-	return args
+	return flags, env
 }

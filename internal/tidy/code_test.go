@@ -15,6 +15,8 @@ var forbidden = map[string]string{
 	"DisableCertificateFingerprintVerification": "without it anyone on the path can sit between two daemons",
 	"InsecureSkipVerify":                        "a matchmaker behind TLS must be the one that was named",
 	"SetDTLSKeyLogWriter":                       "nobody may be able to read a recorded session",
+	"SetDTLSInsecureSkipHelloVerify":            "who has not shown that he gets answers at his address must not cost work",
+	"InsecureSkipVerifyHello":                   "the same, below",
 	"KeyLogWriter":                              "nobody may be able to read a recorded session",
 }
 
@@ -28,7 +30,7 @@ func doors(s source) []string {
 	})
 }
 
-func TestForbiddenNames(t *testing.T) {
+func TestS2ForbiddenNames(t *testing.T) {
 	shows(t, doors, "x.go", "var x = T{InsecureSkipVerify: true}", "var x = T{Verify: true}")
 	shows(t, doors, "x.go", "func f() { s.DisableCertificateFingerprintVerification(true) }", "func f() { s.Set(true) }")
 	everywhere(t, doors, program)

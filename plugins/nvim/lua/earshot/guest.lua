@@ -1,5 +1,6 @@
 --- A guest's buffers, earshot://SESSION/path: they live with the host. Nothing of them is written to this disk.
 local buffers = require('earshot.buffer')
+local leftovers = require('earshot.leftovers')
 local ui = require('earshot.ui')
 
 local M = {}
@@ -7,9 +8,6 @@ local M = {}
 --- Neovim waits this long for a text or a save, no longer; a folder's file comes in milliseconds, 32 MiB in seconds.
 local READ_MS = 15000
 local SAVE_MS = 20000
-
---- Where each role of 'shada' would keep marks of a buffer; "r" with this start keeps it out of the file.
-local SHADA_OFF = 'rearshot:'
 
 ---@param uri string
 ---@return string? session
@@ -86,6 +84,7 @@ function M.read(buf, session)
   if old then
     old:detach() -- and its stamp with it: what the daemon hands out now is newer
   end
+  leftovers.watch()
   set_options(buf)
   local err, result = session.ask('workspace/textDocumentContent', { uri = uri }, READ_MS)
   if err or not result then
@@ -96,6 +95,7 @@ function M.read(buf, session)
   local filetype = vim.filetype.match({ buf = buf, filename = path })
   if filetype and vim.bo[buf].filetype ~= filetype then
     vim.bo[buf].filetype = filetype
+    set_options(buf) -- again: people set them by file type, too
   end
   session.attach(buf, uri, { guest = true })
 end
@@ -160,6 +160,7 @@ function M.ended(id, why, lost)
       end
     end
   end
+  leftovers.sweep_views()
   local words = kept == 1 and 'text stays' or 'texts stay'
   local rest = kept == 0 and '' or (' %d %s here, read-only: :w FILE keeps a copy.'):format(kept, words)
   ui.say(why .. rest, vim.log.levels.WARN)
@@ -174,7 +175,7 @@ end
 ---@param group integer
 ---@param session table
 function M.setup(group, session)
-  vim.opt.shada:append(SHADA_OFF)
+  leftovers.setup(group)
   vim.api.nvim_create_autocmd('BufReadCmd', {
     group = group,
     pattern = 'earshot://*',

@@ -4,6 +4,7 @@
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
+local leftovers = require('earshot.leftovers')
 local presence = require('earshot.presence')
 local session = require('earshot.session')
 local ui = require('earshot.ui')
@@ -153,6 +154,7 @@ end
 
 ---@param code string
 local function join(code)
+  leftovers.forget_code(code)
   with_daemon(function()
     ui.say('Joining; the host is asked to let you in.')
     local this = {}
