@@ -146,7 +146,7 @@ type sharing struct {
 
 func (h home) share(program, folder string) (*sharing, error) {
 	s := &sharing{ended: make(chan struct{}),
-		cmd: h.command(program, "share", "--admit", "auto", "--guests", "100", "--json", "--listen", "127.0.0.1:0", folder)}
+		cmd: h.command(program, "share", "--admit", "auto", "--guests", "16", "--json", "--listen", "127.0.0.1:0", folder)}
 	out := newOutput()
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	if err := s.cmd.Start(); err != nil {
@@ -161,9 +161,12 @@ func (h home) share(program, folder string) (*sharing, error) {
 		text, more := out.now()
 		if line, _, whole := strings.Cut(text, "\n"); whole {
 			opened := opening{}
-			err := json.Unmarshal([]byte(line), &opened)
+			if err := json.Unmarshal([]byte(line), &opened); err != nil {
+				s.kill()
+				return nil, fmt.Errorf("earshot share said: %s", text)
+			}
 			s.session = opened.Session
-			return s, err
+			return s, nil
 		}
 		select {
 		case <-more:

@@ -160,7 +160,7 @@ func TestL7Signals(t *testing.T) {
 	}
 }
 
-// memoryEnv tells TestL7Child, run as another user, whose memory to read.
+// memoryEnv tells TestMemoryChild, run as another user, whose memory to read.
 const memoryEnv = "EARSHOT_TEST_MEMORY_OF"
 
 // TestL7Memory: not even the same user's programs read a daemon's memory or attach to it.
@@ -193,7 +193,7 @@ func TestL7Memory(t *testing.T) {
 	must(t, err)
 	self = copyFor(t, self, filepath.Join(homes[0].dir, "child"))
 	for what, want := range map[string]string{fmt.Sprint(daemon.Process.Pid): "refused", "itself": "read"} {
-		child := start(exec.Command(self, "-test.run=^TestL7Child$", "-test.v"))
+		child := start(exec.Command(self, "-test.run=^TestMemoryChild$", "-test.v"))
 		child.Env = append(child.Env, memoryEnv+"="+what)
 		out, err := child.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "memory: "+want) {
@@ -202,7 +202,7 @@ func TestL7Memory(t *testing.T) {
 	}
 }
 
-func TestL7Child(t *testing.T) {
+func TestMemoryChild(t *testing.T) {
 	pid := os.Getenv(memoryEnv)
 	if pid == "" {
 		t.Skip("part of TestL7Memory")
