@@ -44,7 +44,8 @@ func needNeovim(t *testing.T) string {
 	return path
 }
 
-// everyFile is a person's configuration that leaves as much as Neovim can: each kind of file, as often as possible.
+// everyFile is a person's configuration that leaves as much as Neovim can: each kind of file, as often as possible, but for
+// names.
 const everyFile = `
 vim.opt.runtimepath:prepend(vim.env.PLUGIN)
 vim.g.earshot_cmd, vim.g.earshot_name = vim.env.PROGRAM, vim.env.EARSHOT_NAME
@@ -58,15 +59,17 @@ local function keep(events, command)
   vim.api.nvim_create_autocmd(events, { command = 'silent! ' .. command })
 end
 keep({ 'CursorHold', 'InsertLeave', 'TextChanged' }, 'wshada!')
-keep({ 'BufWinLeave', 'InsertLeave' }, 'mkview')
-keep({ 'InsertLeave', 'VimLeavePre' }, 'mksession! Session.vim')
+if vim.env.NAMES then
+  keep({ 'BufWinLeave', 'InsertLeave' }, 'mkview')
+  keep({ 'InsertLeave', 'VimLeavePre' }, 'mksession! Session.vim')
+end
 said = {}
 vim.notify = function(text) said[#said + 1] = text end
 vim.ui.select = function(_, _, done) done(nil) end
 `
 
 // startNeovim starts one in a person's home.
-func startNeovim(path, program string, h home) (*neovim, error) {
+func startNeovim(path, program string, h home, env ...string) (*neovim, error) {
 	plugin, err := filepath.Abs("../../plugins/nvim")
 	if err != nil {
 		return nil, err
@@ -77,6 +80,7 @@ func startNeovim(path, program string, h home) (*neovim, error) {
 	}
 	n := &neovim{cmd: exec.Command(path, "--embed", "--headless", "-u", init)}
 	n.cmd.Env = append(h.env(), "PLUGIN="+plugin, "PROGRAM="+program, "NVIM_LOG_FILE="+filepath.Join(h.dir, "nvim.log"))
+	n.cmd.Env = append(n.cmd.Env, env...)
 	n.cmd.Dir = h.work()
 	if n.in, err = n.cmd.StdinPipe(); err != nil {
 		return nil, err

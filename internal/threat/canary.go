@@ -116,8 +116,11 @@ func (c *Canaries) Search(leftOut []string, roots ...string) (found []string, fi
 				return nil
 			case err != nil:
 				return err
-			case entry.IsDir() && slices.Contains(leftOut, path):
-				return fs.SkipDir
+			case slices.Contains(leftOut, path):
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
 			}
 			for _, what := range c.In([]byte(entry.Name())) {
 				found = append(found, fmt.Sprintf("%s in the name %s", what, path))

@@ -160,7 +160,7 @@ function M.ended(id, why, lost)
       end
     end
   end
-  leftovers.sweep_views()
+  leftovers.sweep()
   local words = kept == 1 and 'text stays' or 'texts stay'
   local rest = kept == 0 and '' or (' %d %s here, read-only: :w FILE keeps a copy.'):format(kept, words)
   ui.say(why .. rest, vim.log.levels.WARN)

@@ -15,6 +15,8 @@ local MOST_BYTES = 64 * 1024
 local SHADA_OFF = 'rearshot:'
 --- The name of a view file is the buffer's, with "=+" for a slash and, on Windows, "=-" for a colon.
 local VIEWS = '/earshot*=+=+*'
+--- When configurations and plugins write views and sessions, or a person does.
+local WRITERS = { 'SessionWritePost', 'BufWinLeave', 'BufLeave', 'InsertLeave', 'CursorHold', 'FocusLost', 'CmdlineLeave' }
 
 local group ---@type integer
 local watching = false
@@ -124,17 +126,17 @@ local function forget_patterns()
   vim.fn.setreg('/', known_lines['/'][pattern] and pattern or '')
 end
 
---- Views of others' texts tell their names; a plugin or an autocommand may write one whenever a buffer leaves a window.
-function M.sweep_views()
+--- Views of others' texts tell their names.
+local function sweep_views()
   for _, path in ipairs(vim.fn.glob(vim.o.viewdir .. VIEWS, true, true)) do
     vim.fn.delete(path)
   end
 end
 
---- A session file that was just written goes without the lines that name others' texts: each is a command by itself.
+--- Takes the lines that name others' texts out of the last session file; each is a command by itself.
 local function clean_session()
   local path = vim.v.this_session
-  if vim.fn.filereadable(path) == 0 then
+  if path == '' or vim.fn.filereadable(path) == 0 then
     return
   end
   local lines = vim.fn.readfile(path)
@@ -144,6 +146,27 @@ local function clean_session()
   if #clean < #lines then
     vim.fn.writefile(clean, path)
   end
+end
+
+local sweeping = false
+
+--- A plugin or an autocommand may write such files whenever it likes, and no event tells of it: they are looked for
+--- right after the events that people hang that on.
+local function sweep_soon()
+  if sweeping then
+    return
+  end
+  sweeping = true
+  vim.schedule(function()
+    sweeping = false
+    M.sweep()
+  end)
+end
+
+--- Sweeps up files that tell the names of others' texts.
+function M.sweep()
+  sweep_views()
+  clean_session()
 end
 
 local function exclude_marks()
@@ -161,7 +184,6 @@ function M.forget()
   forget_registers()
   forget_histories()
   forget_patterns()
-  M.sweep_views()
   if vim.o.shadafile == 'NONE' then
     vim.o.shadafile = shadafile
   end
@@ -177,11 +199,12 @@ function M.watch()
   shadafile = vim.o.shadafile
   vim.o.shadafile = 'NONE' -- many have :wshada in an autocommand; and if Neovim is killed, nothing is there
   vim.o.shelltemp = false -- a filter gets the text through a pipe, not through a file
-  M.sweep_views() -- of a Neovim that was killed
+  sweep_views() -- of a Neovim that was killed
   vim.api.nvim_create_autocmd('TextYankPost', { group = group, callback = yanked })
   vim.api.nvim_create_autocmd('CmdlineLeave', { group = group, callback = typed })
-  vim.api.nvim_create_autocmd('SessionWritePost', { group = group, callback = clean_session })
+  vim.api.nvim_create_autocmd(WRITERS, { group = group, callback = sweep_soon })
   vim.api.nvim_create_autocmd('VimLeavePre', { group = group, callback = M.forget })
+  vim.api.nvim_create_autocmd('VimLeave', { group = group, callback = M.sweep }) -- behind all that hangs on VimLeavePre
 end
 
 --- Takes a code out of the histories, at once: it opens the door to whoever finds it there.
