@@ -122,7 +122,7 @@ func (e *evening) works(t *testing.T) {
 		"qqo" + w("recorded") + "<Esc>qu",
 		"o<C-r>='" + w("expression") + "'<CR><Esc>",
 		":call input('? ')<CR>" + w("asked") + "<CR>",
-		":%!cat<CR>", ":w !cat >/dev/null<CR>", "G", "gg", ":w<CR>",
+		":%!find $TMPDIR -type f -exec cat {} + >$HOME/seen; cat<CR>", ":w !cat >/dev/null<CR>", "G", "gg", ":w<CR>",
 		":split<CR>", ":mkview<CR>", ":mksession! Mine.vim<CR>", ":wshada!<CR>", ":preserve<CR>", ":close<CR>",
 	} {
 		must(t, e.guests.types(keys))
@@ -130,11 +130,13 @@ func (e *evening) works(t *testing.T) {
 	}
 	must(t, e.hosts.types("Go"+w("hosts")+"<Esc>"))
 	must(t, e.guests.await("table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, true)):find(args[1], 1, true)", w("hosts")))
-	// The guest's own file is kept as ever, what was yanked in it and typed there too.
+}
+
+// keepsOwn has the guest work in a file of their own, of which Neovim keeps what it always does.
+func (e *evening) keepsOwn(t *testing.T) {
+	t.Helper()
 	must(t, e.guests.types(":edit "+e.ownName+"<CR>"))
 	must(t, e.guests.types(`"eyy/my<CR>:s/my/my/<CR>mB`))
-	must(t, e.guests.rest())
-	must(t, e.guests.types("<C-^>"))
 	must(t, e.guests.rest())
 }
 
@@ -167,9 +169,14 @@ func TestL9Leftovers(t *testing.T) {
 			e := newEvening(t)
 			e.begin(t, "NAMES=yes")
 			e.meet(t)
+			if first == "the guest quits first" { // and what was searched for last is not their own
+				e.keepsOwn(t)
+				must(t, e.guests.types("<C-^>"))
+			}
 			e.works(t)
 			e.nothing(t)
 			if first == "the session ends first" {
+				e.keepsOwn(t)
 				e.hostLeaves(t)
 				e.nothing(t)
 			}
@@ -187,6 +194,33 @@ func TestL9Leftovers(t *testing.T) {
 			e.daemons = nil
 			e.nothing(t)
 		})
+	}
+}
+
+// TestL9Code: a code that was typed in Neovim is not there when it has ended, or is asked to keep what it has.
+func TestL9Code(t *testing.T) {
+	e := newEvening(t)
+	e.begin(t)
+	must(t, e.hosts.types(":Earshot share "+e.folder+"<CR>"))
+	must(t, e.hosts.await("require('earshot.session').list()[1]"))
+	code, err := e.hosts.lua("return require('earshot.session').list()[1].code")
+	must(t, err)
+	e.secrets.Add("code", code)
+	must(t, e.guests.types(":Earshot join "+code+"<CR>"))
+	must(t, e.hosts.await("#require('earshot.ui').waiting() > 0"))
+	must(t, e.hosts.types(":Earshot refuse<CR>"))
+	must(t, e.guests.await("table.concat(said):find('did not let you in')"))
+	must(t, e.guests.types(":Ear join<CR>"))
+	must(t, e.guests.types(code+"<CR>"))
+	must(t, e.hosts.await("#require('earshot.ui').waiting() > 0"))
+	must(t, e.guests.types(":wshada!<CR>"))
+	must(t, e.guests.rest())
+	e.nothing(t)
+	must(t, e.guests.quit())
+	e.guests = nil
+	e.nothing(t)
+	if shada := read(t, filepath.Join(e.guest.dir, "state", "nvim", "shada", "main.shada")); !strings.Contains(shada, "wshada") {
+		t.Error("the guest's shada file has not even :wshada")
 	}
 }
 

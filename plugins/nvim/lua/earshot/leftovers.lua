@@ -116,7 +116,7 @@ local function forget_histories()
   end
 end
 
---- Nothing tells what :s searched for last and what it put there, so both are replaced.
+--- Nothing tells what :s searched for last and what it put there, so both are replaced; in an autocommand, for its time.
 local function forget_patterns()
   local pattern = vim.fn.getreg('/')
   local scratch = vim.api.nvim_create_buf(false, true)
@@ -170,12 +170,13 @@ function M.sweep()
 end
 
 local function exclude_marks()
-  if not vim.list_contains(vim.opt.shada:get(), SHADA_OFF) then
+  if vim.o.shada ~= '' and not vim.list_contains(vim.opt.shada:get(), SHADA_OFF) then
     vim.opt.shada:append(SHADA_OFF)
   end
 end
 
---- Called as Neovim ends, right before it writes its shada file.
+--- Called as Neovim ends. It writes the shada file itself: patterns are given back to what they were once an
+--- autocommand is over, so what Neovim writes after it would have them.
 function M.forget()
   if not watching then
     return
@@ -184,8 +185,10 @@ function M.forget()
   forget_registers()
   forget_histories()
   forget_patterns()
-  if vim.o.shadafile == 'NONE' then
+  if shadafile ~= 'NONE' and vim.o.shada ~= '' then
     vim.o.shadafile = shadafile
+    vim.cmd('silent! wshada')
+    vim.o.shadafile = 'NONE'
   end
 end
 
