@@ -311,6 +311,28 @@ t.test('a dismissed question stays open for :Earshot admit and refuse', function
   t.truthy(t.heard('Nobody waits'))
 end)
 
+t.test('while questions wait for quiet, keys tell commands apart as before', function()
+  vim.cmd('silent edit ' .. t.write('keys.txt', 'abcdef\n'))
+  t.wait(function()
+    return require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]
+  end, 'the file')
+  t.keys('x')
+  local listeners = vim.on_key()
+  for _, name in ipairs({ 'Dora', 'Emil' }) do
+    t.said = {}
+    knock(name)
+  end
+  t.equal(vim.on_key(), listeners + 2)
+  t.keys('x')
+  t.equal(vim.on_key(), listeners + 2)
+  for _, name in ipairs({ 'Dora', 'Emil' }) do
+    fake:notify('$/cancelRequest', { id = 'door-' .. name })
+  end
+  t.wait(function()
+    return vim.on_key() == listeners
+  end, 'the end of both questions')
+end)
+
 t.test('a question answered elsewhere is taken back', function()
   t.said = {}
   knock('Carol')

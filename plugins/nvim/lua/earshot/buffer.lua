@@ -275,7 +275,6 @@ function Buffer:report(changes)
     vim.list_extend(self.collected, changes)
     return
   end
-  vim.on_key(on_key, keys) -- again, in case it was lost: it seemed so once, and nobody knows how
   self:tell(changes, self.command == command)
   self.command = command
   inserted = vim.api.nvim_get_mode().mode:match('^[iR]') and self or nil

@@ -1,5 +1,6 @@
---- What Neovim would keep of others' texts on this disk: the shada file (registers, histories, patterns, marks), session
---- and view files, the temporary files of filters. Swap, undo and backup files are the buffer's options (guest.lua).
+--- What Neovim would keep of others' texts on this disk: the shada file (registers, histories, patterns, marks),
+--- session and view files, the temporary files of filters. Swap, undo and backup files are the buffer's options
+--- (guest.lua).
 ---
 --- From the first text of a guest on nothing is written to the shada file until Neovim ends; then it is, without all
 --- that is not known to come from elsewhere. Elsewhere is what was there before, what was yanked in other buffers, and
@@ -16,7 +17,8 @@ local SHADA_OFF = 'rearshot:'
 --- The name of a view file is the buffer's, with "=+" for a slash and, on Windows, "=-" for a colon.
 local VIEWS = '/earshot*=+=+*'
 --- When configurations and plugins write views and sessions, or a person does.
-local WRITERS = { 'SessionWritePost', 'BufWinLeave', 'BufLeave', 'InsertLeave', 'CursorHold', 'FocusLost', 'CmdlineLeave' }
+local WRITERS =
+  { 'SessionWritePost', 'BufWinLeave', 'BufLeave', 'InsertLeave', 'CursorHold', 'FocusLost', 'CmdlineLeave' }
 
 local group ---@type integer
 local watching = false
@@ -116,7 +118,8 @@ local function forget_histories()
   end
 end
 
---- Nothing tells what :s searched for last and what it put there, so both are replaced; in an autocommand, for its time.
+--- Nothing tells what :s searched for last and what it put there, so both are replaced; in an autocommand, for its
+--- time.
 local function forget_patterns()
   local pattern = vim.fn.getreg('/')
   local scratch = vim.api.nvim_create_buf(false, true)

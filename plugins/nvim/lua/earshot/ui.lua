@@ -106,8 +106,6 @@ function M.copy(text)
   return (pcall(vim.fn.setreg, '+', text))
 end
 
-local keys = vim.api.nvim_create_namespace('earshot.keys')
-
 --- Runs `act` when the person is in Normal mode and has not pressed a key for a second, so that what they type goes
 --- where they look.
 ---@param act fun()
@@ -116,9 +114,9 @@ function M.when_quiet(act, still_wanted)
   local uv = vim.uv or vim.loop
   local last_key = uv.now()
   local timer = assert(uv.new_timer())
-  vim.on_key(function()
+  local keys = vim.on_key(function() -- in a namespace of its own: several may wait, and buffer.lua listens too
     last_key = uv.now()
-  end, keys)
+  end)
   local function finish()
     timer:stop()
     timer:close()
