@@ -303,7 +303,7 @@ func TestL9Killed(t *testing.T) {
 }
 
 // momentMost is when a session that may still be killed has gone through all its stages.
-const momentMost = 2500 * time.Millisecond
+const momentMost = 1500 * time.Millisecond
 
 // killedAt lives through a session until the moment and tells how far it came. Errors are what a kill looks like.
 func (e *evening) killedAt(t *testing.T, moment time.Duration, random *rand.Rand) (stage string) {

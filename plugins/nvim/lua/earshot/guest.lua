@@ -84,7 +84,7 @@ function M.read(buf, session)
   if old then
     old:detach() -- and its stamp with it: what the daemon hands out now is newer
   end
-  leftovers.watch()
+  leftovers.watch() -- of a session that is not known yet
   set_options(buf)
   local err, result = session.ask('workspace/textDocumentContent', { uri = uri }, READ_MS)
   if err or not result then

@@ -2,9 +2,9 @@
 --- session and view files, the temporary files of filters. Swap, undo and backup files are the buffer's options
 --- (guest.lua).
 ---
---- From the first text of a guest on nothing is written to the shada file until Neovim ends; then it is, without all
---- that is not known to come from elsewhere. Elsewhere is what was there before, what was yanked in other buffers, and
---- what was typed in them; of a macro, or of what a plugin puts into a register, nobody can tell.
+--- From the first session as a guest on nothing is written to the shada file until Neovim ends; then it is, without
+--- all that is not known to come from elsewhere. Elsewhere is what was there before, what was yanked in other buffers,
+--- and what was typed in them; of a macro, or of what a plugin puts into a register, nobody can tell.
 local M = {}
 
 --- What a shada file has: registers, and histories.
@@ -195,7 +195,7 @@ function M.forget()
   end
 end
 
---- Begins to tell one's own from others'; called before a guest's text is read.
+--- Begins to tell one's own from others'; called before any name or text of a guest's session is shown.
 function M.watch()
   if watching then
     return

@@ -7,6 +7,7 @@ local buffers = require('earshot.buffer')
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
+local leftovers = require('earshot.leftovers')
 local presence = require('earshot.presence')
 local rpc = require('earshot.rpc')
 local ui = require('earshot.ui')
@@ -214,6 +215,9 @@ function M.update(session)
   end
   local old = M.sessions[session.id]
   M.sessions[session.id] = session
+  if session.role ~= 'host' then
+    leftovers.watch()
+  end
   tell_of_members(old, session)
   if old and old.state ~= session.state then
     ui.say(
