@@ -205,6 +205,9 @@ func (w *walk) names(r room, from docpath.Path) (names []named, more bool, err e
 }
 
 func (w *walk) candidate(r room, e fs.DirEntry, from docpath.Path) (named, bool) {
+	if r.sweep(e) {
+		return named{}, false
+	}
 	p, err := r.path.Join(e.Name())
 	if err != nil || p == from && p != w.after || p.Compare(from) < 0 && !from.Under(p) {
 		return named{}, false
