@@ -13,8 +13,8 @@ import (
 	"earshot/protocol"
 )
 
-// TestLogs: at its most talkative the log of both daemons holds no text, name, code, key or path.
-func TestLogs(t *testing.T) {
+// TestL8Logs: at its most talkative the log of both daemons holds no text, name, code, key or path.
+func TestL8Logs(t *testing.T) {
 	var out logged
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), &out, zapcore.DebugLevel))
 	dir := folderOf(t, "geheim.txt", "a text that nobody else may read\n")

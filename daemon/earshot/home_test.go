@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,28 +96,52 @@ func (h home) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// daemon starts the person's daemon, at its most talkative. What it says goes to a file of theirs, as a service's would.
+// daemon starts the person's daemon, at its most talkative. What it says goes to a file of theirs, as a service's would. One
+// that runs already, started by a Neovim that was killed right then, is ended first.
 func (h home) daemon(program string, env ...string) (*exec.Cmd, error) {
 	said, err := os.OpenFile(h.said(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer said.Close() // the daemon has its own
-	cmd := h.command(program, "daemon", "--log-level", "debug")
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	for range startTries {
+		cmd := h.command(program, "daemon", "--log-level", "debug")
+		cmd.Env = append(cmd.Env, env...)
+		cmd.Stdout, cmd.Stderr = said, said
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		pid, err := h.daemonPID()
+		if err == nil && pid == cmd.Process.Pid {
+			return cmd, nil
+		}
+		end(cmd)
+		h.stopOther()
 	}
+	return nil, fmt.Errorf("another daemon of %s will not go", h.dir)
+}
+
+// daemonPID waits for a daemon and asks which process it is.
+func (h home) daemonPID() (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := await(ctx, h.socket(), make(chan string))
 	if err != nil {
-		_ = cmd.Process.Kill() // it may have ended
-		return nil, errors.Join(err, cmd.Wait())
+		return 0, err
 	}
-	return cmd, conn.Close()
+	_ = conn.Close() // it was only to wait
+	c, err := h.dial(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	var status protocol.StatusResult
+	err = c.Call(ctx, "daemon/status", struct{}{}, &status)
+	return status.PID, err
 }
+
+// stopOther ends a daemon that this test did not start itself.
+func (h home) stopOther() { stopDaemons(filepath.Join(h.dir, "run")) }
 
 func (h home) said() string { return filepath.Join(h.dir, "daemon.log") }
 

@@ -69,6 +69,8 @@ func (e *evening) end() {
 		end(d)
 	}
 	e.hosts, e.guests, e.daemons = nil, nil, nil
+	e.host.stopOther()
+	e.guest.stopOther()
 }
 
 func (e *evening) begin(t *testing.T, env ...string) {

@@ -11,7 +11,7 @@ import (
 	"earshot/protocol/wire"
 )
 
-func TestIsLocal(t *testing.T) {
+func TestL5LocalAddress(t *testing.T) {
 	check := func(address string, want bool) {
 		t.Helper()
 		if got := IsLocal(netip.MustParseAddr(address)); got != want {
@@ -27,7 +27,7 @@ func TestIsLocal(t *testing.T) {
 	}
 }
 
-func TestLocalAddresses(t *testing.T) {
+func TestL5LocalAddresses(t *testing.T) {
 	all, err := LocalAddresses()
 	if err != nil || len(all) == 0 || !all[0].IsLoopback() {
 		t.Fatalf("got %v, %v, want loopback first", all, err)
@@ -46,7 +46,7 @@ func TestLocalAddresses(t *testing.T) {
 }
 
 // Two hosts on one machine take different ports of the range, on local addresses only.
-func TestListenLocal(t *testing.T) {
+func TestL5ListensLocally(t *testing.T) {
 	var ports []int
 	for range 2 {
 		listeners, port, err := ListenLocal()

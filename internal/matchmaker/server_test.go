@@ -618,7 +618,7 @@ func TestPages(t *testing.T) {
 	check("GET", "/ws", 400, "")
 }
 
-func TestOrigins(t *testing.T) {
+func TestL5Origins(t *testing.T) {
 	check := func(reach Reach, host, origin string, want bool) {
 		t.Helper()
 		r := httptest.NewRequest("GET", "/ws", nil)
@@ -650,7 +650,7 @@ func TestOrigins(t *testing.T) {
 }
 
 // A real page of another origin, over a real socket, gets no WebSocket.
-func TestForeignPage(t *testing.T) {
+func TestL5ForeignPage(t *testing.T) {
 	url := serveLoopback(t, Options{Reach: ReachLocal})
 	_, response, err := websocket.DefaultDialer.Dial(url+"/ws", http.Header{"Origin": {"http://evil.example"}})
 	if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
@@ -717,7 +717,7 @@ func TestListenerFails(t *testing.T) {
 }
 
 // The log, at its most talkative, has neither rooms nor tokens nor content nor addresses.
-func TestLogIsSilent(t *testing.T) {
+func TestL8MatchmakersLog(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	url := serveLoopback(t, Options{Log: zap.New(core)})
 	say := func(messages ...string) {

@@ -61,7 +61,7 @@ func missing(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-func TestFolder(t *testing.T) {
+func TestL1Folder(t *testing.T) {
 	base := t.TempDir()
 	make := func(name string, mode os.FileMode) string {
 		dir := filepath.Join(base, name)
@@ -125,7 +125,7 @@ func TestPathTooLong(t *testing.T) {
 	}
 }
 
-func TestStaleSocket(t *testing.T) {
+func TestL2StaleSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d.sock")
 	if _, err := Dial(t.Context(), path); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("no socket: got %v, want ErrNotRunning", err)
@@ -157,7 +157,7 @@ func TestStaleSocket(t *testing.T) {
 	again.Close()
 }
 
-func TestNoSocketThere(t *testing.T) {
+func TestL2SquattedByAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d.sock")
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -170,8 +170,8 @@ func TestNoSocketThere(t *testing.T) {
 	}
 }
 
-// TestRace: of many that start at once over a socket that was left behind one wins, and is still reachable.
-func TestRace(t *testing.T) {
+// TestL2Race: of many that start at once over a socket that was left behind one wins, and is still reachable.
+func TestL2Race(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d.sock")
 	for range 20 {
 		left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -211,8 +211,8 @@ func TestRace(t *testing.T) {
 	}
 }
 
-// TestLockHeld: a daemon that has won and does not answer yet has won all the same.
-func TestLockHeld(t *testing.T) {
+// TestL2LockHeld: a daemon that has won and does not answer yet has won all the same.
+func TestL2LockHeld(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "d.sock")
 	lock, err := takeLock(path + ".lock")
 	if err != nil {
@@ -229,8 +229,8 @@ func TestLockHeld(t *testing.T) {
 	l.Close()
 }
 
-// TestLockDeleted: a daemon whose lock file is gone still has its socket.
-func TestLockDeleted(t *testing.T) {
+// TestL2LiveSocket: a daemon whose lock file is gone still has its socket.
+func TestL2LiveSocket(t *testing.T) {
 	path := serve(t, newRecorder())
 	if err := os.Remove(path + ".lock"); err != nil {
 		t.Fatal(err)
@@ -244,9 +244,9 @@ func TestLockDeleted(t *testing.T) {
 // childEnv tells TestChild, run as another user, which socket to try.
 const childEnv = "EARSHOT_TEST_CHILD_SOCKET"
 
-// TestOtherUser: another user does not get a single answer, even if the modes of the files would let it in,
+// TestL1OtherUser: another user does not get a single answer, even if the modes of the files would let it in,
 // and refuses on its side to speak to a daemon of ours.
-func TestOtherUser(t *testing.T) {
+func TestL1OtherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can be somebody else")
 	}
@@ -299,7 +299,7 @@ func copyOfTest(t *testing.T, dir string) string {
 func TestChild(t *testing.T) {
 	path := os.Getenv(childEnv)
 	if path == "" {
-		t.Skip("part of TestOtherUser")
+		t.Skip("part of TestL1OtherUser")
 	}
 	if _, err := Dial(t.Context(), path); !errors.Is(err, ErrOtherUser) {
 		t.Errorf("Dial: got %v, want ErrOtherUser", err)
