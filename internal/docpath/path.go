@@ -68,7 +68,7 @@ func checkPart(s, part string) error {
 		return fail(Excluded, s, "has a name longer than 255 bytes; rename it to share it")
 	case !utf8.ValidString(part):
 		return fail(Excluded, s, "is not valid UTF-8; rename the file to share it")
-	case strings.IndexFunc(part, unseen) >= 0:
+	case strings.IndexFunc(part, unseen) >= 0 || masked(part):
 		return fail(Excluded, s, "has a control or invisible character in its name; rename the file to share it")
 	case strings.Contains(part, ":"):
 		return fail(Excluded, s, "has a colon in its name, which Windows reads as another stream; rename the file to share it")
@@ -84,6 +84,19 @@ func checkPart(s, part string) error {
 // leaves no trace on the screen, with which one name could pass for another.
 func unseen(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// masked tells whether part has a variation selector that varies nothing: it is as unseen behind a plain letter as it is
+// needed behind a symbol, an ideograph or the digit of a keycap.
+func masked(part string) bool {
+	before := rune(0)
+	for _, r := range part {
+		if before < 0x80 && !strings.ContainsRune("0123456789#*", before) && unicode.Is(unicode.Variation_Selector, r) {
+			return true
+		}
+		before = r
+	}
+	return false
 }
 
 // device tells whether Windows opens a device where part is meant as a file: whatever follows the first dot

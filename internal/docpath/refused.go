@@ -20,7 +20,7 @@ func VCS(p Path) bool {
 func VCSName(name string) bool {
 	name = fold(strings.TrimRight(name, ". "))
 	switch name {
-	case ".git", ".hg", ".svn", ".jj", ".bzr", "cvs", "_darcs", ".pijul", ".sl", ".fslckout", "_fossil_":
+	case ".git", ".hg", ".svn", "_svn", ".jj", ".bzr", "cvs", "_darcs", ".pijul", ".sl", ".fslckout", "_fossil_", "_mtn", ".repo":
 		return true
 	}
 	// Windows gives .git the short name GIT~1, .hg HG~1 and so on.
@@ -43,12 +43,15 @@ func Secret(p Path) bool {
 		if SecretName(part) {
 			return true
 		}
-		if i > 0 && secretPlaces[fold(parts[i-1])+"/"+fold(part)] {
+		if i > 0 && SecretPlace(parts[i-1], part) {
 			return true
 		}
 	}
 	return false
 }
+
+// SecretPlace tells whether what is called name is harmless elsewhere, but holds secrets in a folder that is called dir.
+func SecretPlace(dir, name string) bool { return secretPlaces[fold(dir)+"/"+fold(name)] }
 
 // SecretName is Secret for a single name of any origin. A backup or swap file looks like what it was made from.
 func SecretName(name string) bool {
@@ -84,7 +87,7 @@ func original(name string) string {
 	return name
 }
 
-var backupSuffixes = []string{"~", "#", ".bak", ".backup", ".old", ".orig", ".save", ".swp", ".swo", ".tmp", ".copy", ".1"}
+var backupSuffixes = []string{"~", "#", ".bak", ".bk", ".backup", ".old", ".orig", ".save", ".swp", ".swo", ".tmp", ".copy", ".1", ".rej"}
 
 func secretName(name string) bool {
 	if secretNames[name] {
@@ -105,7 +108,7 @@ func secretName(name string) bool {
 
 // accountKey knows the files that cloud consoles hand out for a program's own account.
 func accountKey(name string) bool {
-	for _, word := range []string{"service-account", "service_account", "serviceaccount", "client_secret", "client-secret"} {
+	for _, word := range []string{"service-account", "service_account", "serviceaccount", "client_secret", "client-secret", "firebase-adminsdk"} {
 		if strings.Contains(name, word) {
 			return true
 		}
@@ -117,11 +120,21 @@ func accountKey(name string) bool {
 var (
 	secretNames = map[string]bool{
 		".aws": true, ".azure": true, ".gnupg": true, ".kube": true, ".ssh": true, ".password-store": true,
-		".gcloud": true, ".oci": true, ".doctl": true,
-		".npmrc": true, ".netrc": true, "_netrc": true, ".pgpass": true, "pgpass.conf": true, ".pypirc": true,
+		".gcloud": true, ".oci": true, ".doctl": true, ".databrickscfg": true, ".clasprc.json": true, ".sentryclirc": true,
+		".dev.vars": true, "local.settings.json": true, ".renviron": true, ".erlang.cookie": true, "wp-config.php": true,
+		"kaggle.json": true, "logins.json": true, "cookies.txt": true, "hudson.util.secret": true,
+		"token.json": true, "token.txt": true, ".token": true, ".access_token": true, "api_key.txt": true, "apikey.txt": true,
+		".api_key": true, ".apikey": true, "accesskeys.csv": true, "rootkey.csv": true, "mnemonic.txt": true,
+		".secret": true, ".secrets": true, ".password": true, ".passwords": true, ".passwd": true, ".passwd-s3fs": true,
+		".smbcredentials": true, ".authinfo": true, ".authinfo.gpg": true, "key.properties": true, "keystore.properties": true,
+		"wg0.conf": true, "sftp-config.json": true, ".ftpconfig": true, "sitemanager.xml": true, "recentservers.xml": true,
+		".mbsyncrc": true, ".offlineimaprc": true, ".getmailrc": true, "fish_history": true, ".viminfo": true,
+		"main.shada": true,
+		".npmrc":     true, ".netrc": true, "_netrc": true, ".pgpass": true, "pgpass.conf": true, ".pypirc": true,
 		".git-credentials": true, ".dockercfg": true, ".dockerconfigjson": true, ".htpasswd": true, ".htdigest": true,
 		".my.cnf": true, ".mylogin.cnf": true, ".s3cfg": true, ".boto": true, ".vault-token": true, ".fetchmailrc": true,
-		".terraformrc": true, "terraform.rc": true, ".rclone.conf": true, "rclone.conf": true, "kubeconfig": true,
+		".terraformrc": true, "terraform.rc": true, ".rclone.conf": true, "rclone.conf": true, "kubeconfig": true, "kubeconfig.yml": true,
+		"kubeconfig.yaml": true, "kubeconfig.json": true, "kubeconfig.conf": true,
 		".xauthority": true, ".iceauthority": true, ".esmtprc": true, ".msmtprc": true,
 		".bash_history": true, ".zsh_history": true, ".sh_history": true, ".python_history": true, ".node_repl_history": true,
 		".psql_history": true, ".mysql_history": true, ".sqlite_history": true, ".rediscli_history": true, ".irb_history": true,
@@ -133,16 +146,22 @@ var (
 	}
 	secretPrefixes = []string{
 		".env", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_xmss", "credentials", ".credentials", ".vault_pass",
-		"vault_pass", "ssh_host_",
+		"vault_pass", ".vault-pass", ".vaultpass", "ssh_host_", "krb5cc", "utc--",
 	}
 	secretSuffixes = []string{
 		".pem", ".key", ".p12", ".pfx", ".p8", ".ppk", ".jks", ".jceks", ".keystore", ".bks", ".keytab", ".kdbx", ".kdb",
 		".tfstate", ".tfvars", ".tfvars.json", ".env", ".ovpn", ".pkcs12", ".agekey", ".kwallet",
-		".keychain", ".keychain-db", ".gpg-key", ".credentials",
+		".keychain", ".keychain-db", ".gpg-key", ".credentials", ".kubeconfig", ".pvk", "_host_key",
+		"credentials.csv", "credentials.json", "credentials.txt", "credentials.xml", "credentials.yml", "credentials.yaml",
+		"-secret.yml", "-secret.yaml", "-secrets.yml", "-secrets.yaml", "-secret.json", "-secrets.json", "_secrets.yml",
+		"_secrets.yaml", ".secret.yaml", ".secrets.yaml",
 	}
 	// secretPlaces are harmless names that hold secrets in one folder.
 	secretPlaces = map[string]bool{
-		".docker/config.json": true, ".config/gcloud": true, ".config/gh": true, ".config/hub": true, ".config/op": true,
+		".docker/config.json": true, ".vscode/sftp.json": true, ".snowsql/config": true, ".dbt/profiles.yml": true,
+		"age/keys.txt": true, "huggingface/token": true, ".codex/auth.json": true, "virtualbox/private_key": true,
+		"libvirt/private_key": true, "etc/shadow": true, "etc/gshadow": true, "etc/shadow-": true, "etc/gshadow-": true,
+		".config/gcloud": true, ".config/gh": true, ".config/hub": true, ".config/op": true,
 		".config/rclone": true, ".config/sops": true, ".composer/auth.json": true,
 		".m2/settings.xml": true, ".m2/settings-security.xml": true, ".gem/credentials": true, ".bundle/config": true,
 		".terraform.d/credentials.tfrc.json": true, ".gradle/gradle.properties": true,

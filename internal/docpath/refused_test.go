@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-func TestVCS(t *testing.T) {
+func TestA10VCSNames(t *testing.T) {
 	check := func(t *testing.T, in string, want bool) {
 		t.Helper()
 		if got := VCS(must(t, in)); got != want {
 			t.Errorf("VCS(%q) = %v, want %v", in, got, want)
 		}
 	}
-	for _, dir := range []string{".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs", ".pijul"} {
+	for _, dir := range []string{".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs", ".pijul", "_svn", "_MTN", ".repo", ".sl"} {
 		for _, name := range []string{dir, strings.ToUpper(dir), strings.ToLower(dir), dir[:1] + strings.ToUpper(dir[1:])} {
 			for _, p := range []string{name, name + "/config", "a/" + name + "/hooks/pre-commit", "a/b/" + name} {
 				check(t, p, true)
@@ -27,7 +27,7 @@ func TestVCS(t *testing.T) {
 	}
 }
 
-func TestSecret(t *testing.T) {
+func TestA11SecretNames(t *testing.T) {
 	check := func(t *testing.T, in string, want bool) {
 		t.Helper()
 		if got := Secret(must(t, in)); got != want {
@@ -42,7 +42,10 @@ func TestSecret(t *testing.T) {
 		"credentials-prod.yml", "vault.kdbx", "service-account.json", "service-account-prod.json", "my-service_account.json",
 		"client_secret_123.apps.json", "secrets.yml", "secrets.yaml", ".vault-token", ".vault_pass.txt", "wallet.dat", ".bash_history",
 		".aws/config", ".ssh/known_hosts", ".kube/config", ".gnupg/pubring.kbx", ".azure/x", ".docker/config.json", ".config/gh/hosts.yml",
-		".m2/settings.xml", "ssh_host_rsa_key",
+		".m2/settings.xml", "ssh_host_rsa_key", ".dev.vars", "local.settings.json", "kubeconfig.yaml", "prod.kubeconfig", ".erlang.cookie",
+		"wp-config.php", "token.json", ".token", ".passwd", "aws-credentials.json", "new_user_credentials.csv", "rootkey.csv", "db-secret.yaml",
+		"app_secrets.yml", "krb5cc_1000", "UTC--2016-01-11T00-00-00Z--01", "dropbear_rsa_host_key", "wg0.conf", ".vscode/sftp.json", "age/keys.txt",
+		".cache/huggingface/token", "etc/shadow", "x-firebase-adminsdk-1.json", "key.properties", ".viminfo", "virtualbox/private_key",
 	}
 	for _, name := range names {
 		check(t, name, true)
@@ -58,7 +61,8 @@ func TestSecret(t *testing.T) {
 	for _, name := range []string{
 		"main.go", "README.md", "environment.ts", "keys.go", "key", "monkey.go", "env", "src/env/index.ts", "pem.go", "secret.go", "secrets/load.go",
 		"service-account.go", "config.json", "docker/config.json", ".gitignore", ".github/workflows/ci.yml", "package.json", "password_test.go",
-		"tfstate.go", ".bashrc", "npmrc", "id.go", "keystore.go", "history.md", ".vimrc", "settings.xml", "a~", ".a.swp", "~", "#", "##",
+		"tfstate.go", ".bashrc", "npmrc", "id.go", "keystore.go", "history.md", ".vimrc", "settings.xml", "src/shadow/map.ts", "tokens.json", "locales/en/auth.json", "token/token.go", "private_key/mod.rs", "kubeconfig.go",
+		"sftp.json", "secret-santa.yaml", "keys.txt", "a~", ".a.swp", "~", "#", "##",
 	} {
 		check(t, name, false)
 	}

@@ -11,8 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFlags keep the opening of a FIFO without a writer from waiting for one.
-const openFlags = syscall.O_NONBLOCK
+// openFlags keep the opening of a FIFO without a writer from waiting for one, and a terminal that takes a file's place
+// from becoming this process's own.
+const openFlags = syscall.O_NONBLOCK | syscall.O_NOCTTY
+
+// device is a file system that is mounted.
+type device uint64
+
+func deviceOf(info fs.FileInfo) device {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return device(stat.Dev)
+	}
+	return 0
+}
 
 // links is how many names the file has that info stands for.
 func links(_ *os.Root, _ string, info fs.FileInfo) uint64 {

@@ -11,6 +11,12 @@ import (
 // openFlags: nothing that waits can be opened by name in a folder.
 const openFlags = 0
 
+// device is a volume; none is told from another, because one that is mounted in a folder is a reparse point and no folder
+// to os.Root.
+type device struct{}
+
+func deviceOf(fs.FileInfo) device { return device{} }
+
 // links is how many names the file has.
 func links(dir *os.Root, name string, info fs.FileInfo) uint64 {
 	if about, ok := handleInfo(dir, name, info); ok {

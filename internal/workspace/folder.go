@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"earshot/internal/docpath"
 )
@@ -28,12 +29,15 @@ import (
 type Folder struct {
 	root  *os.Root                 // nil if files are shared
 	real  string                   // the folder's path as the disk spells it, without links; "" if files are shared
+	disk  device                   // that the folder lies on; what is mounted into it is not shared
 	files map[docpath.Path]*shared // nil if a folder is shared
 	dirs  map[string]*os.Root      // of the files' folders, by path
 
 	allow []string
 	scope scope    // the folder's, without its own rules
 	rules sync.Map // docpath.Path of a folder → *ignoreRules, kept from the first look on
+
+	ignoring atomic.Int64 // bytes of ignore files that were read
 
 	saving sync.Mutex // held while a file is compared and replaced, so that two saves don't overwrite each other
 }
@@ -62,11 +66,23 @@ func Open(folder string, o Options) (*Folder, error) {
 	if privatePlace(real) {
 		return nil, fail(Excluded, folder, "holds secrets or the internals of a version control system; share another folder", nil)
 	}
-	root, err := os.OpenRoot(real)
+	root, err := openRoot(real)
 	if err != nil {
 		return nil, fail(NoSuchDocument, folder, "is not a folder that can be opened; check the path and its permissions", cause(err))
 	}
-	return &Folder{root: root, real: real, allow: o.Allow, scope: scopeOf(real)}, nil
+	info, err := root.Stat(".")
+	if err != nil {
+		root.Close()
+		return nil, fail(NoSuchDocument, folder, "can't be looked at; check its permissions", cause(err))
+	}
+	f := &Folder{root: root, real: real, disk: deviceOf(info), allow: o.Allow}
+	f.scope = scopeOf(real, &f.ignoring)
+	return f, nil
+}
+
+// openRoot opens a folder by its path; it does not wait for the other end of a FIFO that bears its name.
+func openRoot(folder string) (*os.Root, error) {
+	return os.OpenRoot(strings.TrimSuffix(folder, string(filepath.Separator)) + string(filepath.Separator) + ".")
 }
 
 // OpenFiles shares exactly the named files. Each is shown under its own name, or where two names are equal with
@@ -99,8 +115,10 @@ func (f *Folder) resolveFile(file string) (string, error) {
 	if err != nil {
 		return "", fail(NoSuchDocument, file, "is not there; check the path", err)
 	}
-	for _, name := range []string{filepath.Base(file), filepath.Base(real)} {
-		if docpath.SecretName(name) && !slices.Contains(f.allow, name) {
+	for _, path := range []string{file, real} {
+		name := filepath.Base(path)
+		secret := docpath.SecretName(name) || docpath.SecretPlace(filepath.Base(filepath.Dir(path)), name)
+		if secret && !slices.Contains(f.allow, name) {
 			return "", fail(Excluded, name, "looks as if it held secrets; to share it all the same, allow that name", nil)
 		}
 	}
@@ -119,7 +137,7 @@ func (f *Folder) share(real, shown string) error {
 	dir := filepath.Dir(real)
 	root := f.dirs[dir]
 	if root == nil {
-		if root, err = os.OpenRoot(dir); err != nil {
+		if root, err = openRoot(dir); err != nil {
 			return fail(NoSuchDocument, shown, "lies in a folder that can't be opened; check its permissions", cause(err))
 		}
 		f.dirs[dir] = root
@@ -172,11 +190,16 @@ func shortNames(paths []string) []string {
 
 // privatePlace tells whether a real path is, or lies in, a folder that nobody shares on purpose.
 func privatePlace(real string) bool {
+	above := ""
 	for part := range strings.SplitSeq(filepath.ToSlash(real), "/") {
 		switch strings.ToLower(part) {
 		case ".ssh", ".gnupg", ".aws", ".kube", ".azure", ".password-store":
 			return true
 		}
+		if docpath.SecretPlace(above, part) {
+			return true
+		}
+		above = part
 	}
 	return inVCS(real)
 }

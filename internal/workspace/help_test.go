@@ -31,6 +31,11 @@ func pathOf(t testing.TB, s string) docpath.Path {
 	return p
 }
 
+func parsed(s string) (docpath.Path, bool) {
+	p, err := docpath.Parse(s)
+	return p, err == nil
+}
+
 // goodPath is pathOf for where there is no test: the text is known to be good.
 func goodPath(s string) docpath.Path {
 	p, err := docpath.Parse(s)

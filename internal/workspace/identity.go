@@ -35,7 +35,7 @@ func FileIdentity(abs string) (string, error) {
 	if err != nil {
 		return "path:" + real, nil
 	}
-	dir, err := os.OpenRoot(filepath.Dir(real))
+	dir, err := openRoot(filepath.Dir(real))
 	if err != nil {
 		return "path:" + real, nil
 	}
@@ -123,7 +123,7 @@ func spelledPath(path string) string {
 	}
 	name := filepath.Base(path)
 	real := spelledPath(up)
-	dir, err := os.OpenRoot(up)
+	dir, err := openRoot(up)
 	if err != nil {
 		return filepath.Join(real, name)
 	}

@@ -6,11 +6,36 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 )
 
 // maxIgnoreFile is the size up to which a .gitignore file is read. The largest collections of templates have
 // 20 KiB; every path is matched against every rule, so that a longer file would also be a slow one.
 const maxIgnoreFile = 256 << 10
+
+// maxIgnoreAll is how many bytes of ignore files one Folder keeps: fifty of the largest collections. Compiled they take
+// forty times as much at worst, lines of one letter.
+const maxIgnoreAll = 1 << 20
+
+// maxWork is how many steps of patterns one request may take: a second of one core, in which 20,000 names are matched
+// against a thousand rules. A hostile repository can hold names and rules that need a thousand times as much.
+const maxWork = 1 << 28
+
+// work is what is left of maxWork. Once it is over, whatever a rule would still have to decide counts as ignored: what it
+// says is not known, and it may be about secrets. A nil one is without end.
+type work struct{ left int }
+
+func newWork() *work { return &work{maxWork} }
+
+func (w *work) spend(steps int) bool {
+	if w == nil {
+		return true
+	}
+	w.left -= steps
+	return w.left >= 0
+}
+
+func (w *work) over() bool { return w != nil && w.left < 0 }
 
 // foldNames tells whether git compares names without case here (core.ignoreCase as git sets it by itself).
 const foldNames = runtime.GOOS == "windows" || runtime.GOOS == "darwin"
@@ -38,10 +63,10 @@ type scope struct {
 }
 
 // ignores tells whether a name in the folder is ignored, provided that the folder is not.
-func (s *scope) ignores(name string, isDir bool) bool {
+func (s *scope) ignores(name string, isDir bool, w *work) bool {
 	path := name
 	for at := s; at != nil; at = at.up {
-		if decided, ignored := at.rules.decide(path, name, isDir); decided {
+		if decided, ignored := at.rules.decide(path, name, isDir, w); decided {
 			return ignored
 		}
 		if at.name != "" {
@@ -52,7 +77,7 @@ func (s *scope) ignores(name string, isDir bool) bool {
 }
 
 // decide finds the last rule that path, from the rules' folder, fits. name is its last part.
-func (r *ignoreRules) decide(path, name string, isDir bool) (decided, ignored bool) {
+func (r *ignoreRules) decide(path, name string, isDir bool, w *work) (decided, ignored bool) {
 	if r == nil {
 		return false, false
 	}
@@ -65,7 +90,11 @@ func (r *ignoreRules) decide(path, name string, isDir bool) (decided, ignored bo
 		if rule.nameOnly {
 			text = name
 		}
-		if (isDir || !rule.dirsOnly) && rule.glob.match(text) {
+		fits := (isDir || !rule.dirsOnly) && rule.glob.match(text, w)
+		if w.over() {
+			return true, true
+		}
+		if fits {
 			return true, !rule.shows
 		}
 	}
@@ -108,6 +137,7 @@ func parseRule(line string, fold bool) (rule, bool) {
 	if head > 0 && strings.HasPrefix(line[head:], "**") && !r.nameOnly {
 		r.glob, ok = compile(line[head:], true, fold)
 		r.glob.steps = append(literal(line[:head], fold), r.glob.steps...)
+		r.glob.simplify()
 		return r, ok
 	}
 	r.glob, ok = compile(line, true, fold)
@@ -141,13 +171,13 @@ func (f *Folder) rulesOf(r room) *ignoreRules {
 	if known, ok := f.rules.Load(r.path); ok {
 		return known.(*ignoreRules)
 	}
-	kept, _ := f.rules.LoadOrStore(r.path, readRules(r.dir, ".gitignore"))
+	kept, _ := f.rules.LoadOrStore(r.path, readRules(r.dir, ".gitignore", &f.ignoring))
 	return kept.(*ignoreRules)
 }
 
-// readRules reads an ignore file; like git it follows no link. One that is there but can't be read or is too long
-// hides everything: what it says is not known, and it may be about secrets.
-func readRules(dir *os.Root, name string) *ignoreRules {
+// readRules reads an ignore file; like git it follows no link. One that is there but can't be read or is too long, by
+// itself or with those that were read before, hides everything: what it says is not known, and it may be about secrets.
+func readRules(dir *os.Root, name string, kept *atomic.Int64) *ignoreRules {
 	info, err := dir.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -158,7 +188,7 @@ func readRules(dir *os.Root, name string) *ignoreRules {
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxIgnoreFile+1))
-	if err != nil || len(data) > maxIgnoreFile {
+	if err != nil || len(data) > maxIgnoreFile || kept.Add(int64(len(data))) > maxIgnoreAll {
 		return &ignoreRules{all: true}
 	}
 	return parseRules(string(data), foldNames)
@@ -166,11 +196,11 @@ func readRules(dir *os.Root, name string) *ignoreRules {
 
 // scopeOf gives the scope of a folder to be shared, still without its own rules. Above it stand those of the git
 // repository that it lies in, and the repository's own list.
-func scopeOf(real string) scope {
+func scopeOf(real string, kept *atomic.Int64) scope {
 	var names []string // of the folders from the repository's top down to real
 	for top := real; ; {
-		if list, ok := excludeList(top); ok {
-			return below(top, names, list)
+		if list, ok := excludeList(top, kept); ok {
+			return below(top, names, list, kept)
 		}
 		up := filepath.Dir(top)
 		if up == top {
@@ -182,28 +212,28 @@ func scopeOf(real string) scope {
 }
 
 // below goes down from a repository's top along names.
-func below(top string, names []string, list *ignoreRules) scope {
+func below(top string, names []string, list *ignoreRules, kept *atomic.Int64) scope {
 	here := scope{up: &scope{rules: list}}
 	for _, name := range names {
 		above := here
-		above.rules = rulesIn(top)
+		above.rules = rulesIn(top, kept)
 		here = scope{up: &above, name: name}
 		top = filepath.Join(top, name)
 	}
 	return here
 }
 
-func rulesIn(dir string) *ignoreRules {
-	root, err := os.OpenRoot(dir)
+func rulesIn(dir string, kept *atomic.Int64) *ignoreRules {
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil
 	}
 	defer root.Close()
-	return readRules(root, ".gitignore")
+	return readRules(root, ".gitignore", kept)
 }
 
 // excludeList reads info/exclude of the repository whose top is dir; false if it isn't one.
-func excludeList(dir string) (*ignoreRules, bool) {
+func excludeList(dir string, kept *atomic.Int64) (*ignoreRules, bool) {
 	git := filepath.Join(dir, ".git")
 	info, err := os.Stat(git)
 	if err != nil {
@@ -212,12 +242,12 @@ func excludeList(dir string) (*ignoreRules, bool) {
 	if !info.IsDir() {
 		git = gitDir(dir, git)
 	}
-	root, err := os.OpenRoot(git)
+	root, err := openRoot(git)
 	if err != nil {
 		return nil, true
 	}
 	defer root.Close()
-	return readRules(root, filepath.Join("info", "exclude")), true
+	return readRules(root, filepath.Join("info", "exclude"), kept), true
 }
 
 // gitDir follows the file that stands for .git in a worktree or submodule to where info/exclude lies; see
@@ -232,7 +262,7 @@ func gitDir(dir, file string) string {
 
 // firstLine reads a path that a small file holds behind a prefix, taken from base on if it is relative.
 func firstLine(file, prefix, base string) string {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|openFlags, 0) // it may be a FIFO
 	if err != nil {
 		return ""
 	}
@@ -245,6 +275,9 @@ func firstLine(file, prefix, base string) string {
 	path, ok := strings.CutPrefix(strings.TrimRight(line, "\r "), prefix)
 	if err != nil || !ok || path == "" {
 		return ""
+	}
+	if filepath.VolumeName(path) != "" && filepath.VolumeName(path) != filepath.VolumeName(base) {
+		return "" // another drive, or a server that would be told who asks
 	}
 	if filepath.IsAbs(path) {
 		return path

@@ -21,7 +21,7 @@ func ignored(files map[string]string, name string) bool {
 	parts := strings.Split(strings.TrimSuffix(name, "/"), "/")
 	here := &scope{rules: parseRules(files[""], false)}
 	for i, part := range parts {
-		if here.ignores(part, isDir || i < len(parts)-1) {
+		if here.ignores(part, isDir || i < len(parts)-1, nil) {
 			return true
 		}
 		dir := strings.Join(parts[:i+1], "/")
@@ -89,19 +89,19 @@ func TestIgnoreRules(t *testing.T) {
 func TestIgnoreRulesFold(t *testing.T) {
 	rules := parseRules("Build/\n*.LOG\n[a-c]X\n[[:upper:]]9", true)
 	for _, name := range []string{"BUILD", "build", "x.log", "X.Log", "Bx", "q9", "Q9"} {
-		if decided, ignored := rules.decide(name, name, true); !decided || !ignored {
+		if decided, ignored := rules.decide(name, name, true, nil); !decided || !ignored {
 			t.Errorf("%q is not ignored", name)
 		}
 	}
 }
 
 // A pattern that sends a backtracking matcher on an endless search is matched in a blink.
-func TestIgnoreHasNoSlowPattern(t *testing.T) {
+func TestH4IgnoreHasNoSlowPattern(t *testing.T) {
 	start := time.Now()
 	rules := parseRules(strings.Repeat("**/*a", 40)+"b", false)
-	rules.decide(strings.Repeat("a/", 1500)+strings.Repeat("a", 250), "", false)
+	rules.decide(strings.Repeat("a/", 1500)+strings.Repeat("a", 250), "", false, nil)
 	rules = parseRules(strings.Repeat("*a", 2000)+"b", false)
-	rules.decide("", strings.Repeat("a", 255), false)
+	rules.decide("", strings.Repeat("a", 255), false, nil)
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("took %v", d)
 	}
@@ -307,21 +307,21 @@ func FuzzIgnore(f *testing.F) {
 			return
 		}
 		for _, fold := range []bool{false, true} {
-			parseRules(rules, fold).decide(name, path.Base(name), len(rules)%2 == 0)
+			parseRules(rules, fold).decide(name, path.Base(name), len(rules)%2 == 0, nil)
 		}
 		re := asRegexp(rules)
 		if re == "" || strings.Contains(rules, "***") || strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
 			return
 		}
 		p, ok := compile(rules, true, false)
-		if got, want := ok && p.match(name), regexp.MustCompile(re).MatchString(name); got != want {
+		if got, want := ok && p.match(name, nil), regexp.MustCompile(re).MatchString(name); got != want {
 			t.Fatalf("%q fits %q: %v, want %v", rules, name, got, want)
 		}
 	})
 }
 
 // An ignore file that is too long to be read hides its folder rather than nothing.
-func TestIgnoreFileLimit(t *testing.T) {
+func TestH4IgnoreFileLimit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.txt"), "")
 	write(t, filepath.Join(dir, "d/secret.txt"), "")

@@ -57,7 +57,7 @@ type Query struct {
 type Page struct {
 	Entries []Entry
 	Next    string // the cursor of the next page, "" if this is the last
-	Capped  bool   // the last page, but the folder has more than MaxListed entries
+	Capped  bool   // the last page, but the folder has more than MaxListed entries, or rules that take too long
 }
 
 // List shows the files and folders of the folder dir, without what is ignored, internals of version control,
@@ -74,7 +74,7 @@ func (f *Folder) List(dir docpath.Path, q Query) (Page, error) {
 		limit = PageSize
 	}
 	limit = min(limit, max(0, MaxListed-before))
-	w := &walk{f: f, after: after, want: limit + 1, recursive: q.Recursive}
+	w := &walk{f: f, work: newWork(), after: after, want: limit + 1, recursive: q.Recursive}
 	if f.files != nil {
 		err = w.files(dir)
 	} else {
@@ -83,7 +83,7 @@ func (f *Folder) List(dir docpath.Path, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Entries: w.entries}
+	page := Page{Entries: w.entries, Capped: w.work.over()}
 	if len(page.Entries) <= limit {
 		return page, nil
 	}
@@ -92,6 +92,7 @@ func (f *Folder) List(dir docpath.Path, q Query) (Page, error) {
 		page.Capped = true
 		return page, nil
 	}
+	page.Capped = false // the next page goes on
 	page.Next = strconv.Itoa(before+limit) + ":" + page.Entries[limit-1].Path.String()
 	return page, nil
 }
@@ -115,6 +116,7 @@ func readCursor(cursor string, dir docpath.Path) (before int, after docpath.Path
 // walk collects the entries after one of them.
 type walk struct {
 	f         *Folder
+	work      *work
 	after     docpath.Path
 	want      int
 	recursive bool
@@ -126,9 +128,9 @@ func (w *walk) full() bool { return len(w.entries) >= w.want }
 // from walks the folder dir, which must itself be shown.
 func (w *walk) from(dir docpath.Path) error {
 	if dir.IsFolder() {
-		return w.top(w.f.top(), dir)
+		return w.top(w.f.top(w.work), dir)
 	}
-	at, err := w.f.findName(dir)
+	at, err := w.f.findName(w.work, dir)
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func (w *walk) candidate(r room, e fs.DirEntry, from docpath.Path) (named, bool)
 		return named{}, false
 	}
 	info, err := e.Info()
-	return named{p, info}, err == nil
+	return named{p, info}, err == nil && !w.f.mounted(info)
 }
 
 // visit takes one name, and what is in it. What can't be looked into is shown as empty.
@@ -248,7 +250,7 @@ func (f *Folder) entry(r room, n named) (Entry, bool) {
 	case fs.ModeDir:
 		return Entry{n.path, Dir, 0, !mayWrite(r.dir, n.path.Base(), n.info)}, true
 	}
-	end, err := f.findThere(n.path)
+	end, err := f.findThere(r.work, n.path)
 	if err != nil {
 		return Entry{}, false
 	}

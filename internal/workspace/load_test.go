@@ -65,7 +65,7 @@ func TestLoadRoundTrip(t *testing.T) {
 	})
 }
 
-func TestLoadRefusesWhatIsNoText(t *testing.T) {
+func TestH4WhatIsNoText(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, dir)
 	for name, bytes := range map[string]string{
@@ -78,7 +78,7 @@ func TestLoadRefusesWhatIsNoText(t *testing.T) {
 	}
 }
 
-func TestLoadLimit(t *testing.T) {
+func TestH4LoadLimit(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, dir)
 	size := func(name string, n int64) {

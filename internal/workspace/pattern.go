@@ -8,6 +8,10 @@ import "strings"
 type pattern struct {
 	steps []step
 	fold  bool // text and pattern are compared in lower case (ASCII)
+
+	// Nearly all patterns are a text, or a text behind one star: simple ones, for which the steps are not looked at.
+	simple, starred bool
+	text            string
 }
 
 type step struct {
@@ -60,7 +64,25 @@ func compile(glob string, open, fold bool) (pattern, bool) {
 			i++
 		}
 	}
+	p.simplify()
 	return p, true
+}
+
+// simplify finds out whether the pattern is a simple one.
+func (p *pattern) simplify() {
+	p.simple, p.starred, p.text = false, false, ""
+	var text []byte
+	for i, s := range p.steps {
+		switch {
+		case s.op == opByte:
+			text = append(text, s.c)
+		case s.op == opStar && i == 0:
+			p.starred = true
+		default:
+			return
+		}
+	}
+	p.simple, p.text = !p.fold, string(text)
 }
 
 func (p *pattern) add(s step) { p.steps = append(p.steps, s) }
@@ -87,8 +109,15 @@ func (p *pattern) stars(glob string, i int, open bool) int {
 	return end
 }
 
-// match tells whether the pattern is all of text.
-func (p pattern) match(text string) bool {
+// match tells whether the pattern is all of text; false, with w over, if that would take more than is left of w.
+func (p *pattern) match(text string, w *work) bool {
+	if p.simple {
+		if !w.spend(1) {
+			return false
+		}
+		rest, ok := strings.CutSuffix(text, p.text)
+		return ok && (rest == "" || p.starred && !strings.Contains(rest, "/"))
+	}
 	var room [2][128]bool
 	now, next := room[0][:], room[1][:]
 	if len(p.steps) >= len(now) {
@@ -97,7 +126,7 @@ func (p pattern) match(text string) bool {
 	now, next = now[:len(p.steps)+1], next[:len(p.steps)+1]
 	p.reach(now, 0)
 	for i := range len(text) {
-		if !p.advance(now, next, text[i]) {
+		if !w.spend(len(p.steps)) || !p.advance(now, next, text[i]) {
 			return false
 		}
 		now, next = next, now
@@ -107,7 +136,7 @@ func (p pattern) match(text string) bool {
 }
 
 // reach marks the step i, and those behind it that may be reached without a byte.
-func (p pattern) reach(set []bool, i int) {
+func (p *pattern) reach(set []bool, i int) {
 	for !set[i] {
 		set[i] = true
 		if i == len(p.steps) {
@@ -126,7 +155,7 @@ func (p pattern) reach(set []bool, i int) {
 }
 
 // advance marks in next where the byte c leads from now; false if nowhere.
-func (p pattern) advance(now, next []bool, c byte) bool {
+func (p *pattern) advance(now, next []bool, c byte) bool {
 	if p.fold && 'A' <= c && c <= 'Z' {
 		c |= 0x20
 	}

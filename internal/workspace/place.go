@@ -21,13 +21,17 @@ const tempPrefix = ".earshot-"
 // errMoved says that something was put in a file's place between two looks at it.
 var errMoved = errors.New("it was replaced at that moment")
 
+// errMounted says that a folder is the top of another disk.
+var errMounted = errors.New("it is another disk")
+
 // room is a folder that is held open, with what decides about the names in it.
 type room struct {
 	path     docpath.Path
 	dir      *os.Root
 	borrowed bool // dir is the Folder's own and stays open
 	scope    *scope
-	ruledOut bool // shown only for the sake of an allowed name in it
+	work     *work // what the request may still spend on ignore rules
+	ruledOut bool  // shown only for the sake of an allowed name in it
 }
 
 func (r room) close() {
@@ -44,26 +48,32 @@ type place struct {
 	info fs.FileInfo // of the name itself; nil if there is nothing
 }
 
-// top is the room of the shared folder itself.
-func (f *Folder) top() room {
+// top is the room of the shared folder itself, for a request that may still do so much work.
+func (f *Folder) top(w *work) room {
 	own := f.scope
-	top := room{dir: f.root, borrowed: true, scope: &own}
+	top := room{dir: f.root, borrowed: true, scope: &own, work: w}
 	own.rules = f.rulesOf(top)
 	return top
 }
 
 // enter opens the folder called name in r, for which info stands.
 func (f *Folder) enter(r room, p docpath.Path, info fs.FileInfo) (room, error) {
-	dir, err := r.dir.OpenRoot(p.Base())
+	// The dot has the name opened as a folder or not at all: OpenRoot would wait for the other end of a FIFO that was put
+	// there since, and does follow a link.
+	dir, err := r.dir.OpenRoot(p.Base() + "/.")
 	if err != nil {
 		return room{}, err
 	}
-	// OpenRoot follows a link that was put there since.
-	if opened, err := dir.Stat("."); err != nil || !os.SameFile(info, opened) {
+	opened, err := dir.Stat(".")
+	if err != nil || !os.SameFile(info, opened) {
 		dir.Close()
 		return room{}, errMoved
 	}
-	in := room{path: p, dir: dir, ruledOut: f.ruledOut(r, p, fs.ModeDir)}
+	if f.mounted(opened) {
+		dir.Close()
+		return room{}, errMounted
+	}
+	in := room{path: p, dir: dir, work: r.work, ruledOut: f.ruledOut(r, p, fs.ModeDir)}
 	in.scope = &scope{up: r.scope, name: p.Base()}
 	if !in.ruledOut {
 		in.scope.rules = f.rulesOf(in)
@@ -71,9 +81,16 @@ func (f *Folder) enter(r room, p docpath.Path, info fs.FileInfo) (room, error) {
 	return in, nil
 }
 
+// mounted tells whether a folder belongs to a disk that was mounted into the shared one: /proc, a network, another
+// volume. Of files nothing can be told: some file systems give each a device of its own.
+func (f *Folder) mounted(info fs.FileInfo) bool { return info.IsDir() && deviceOf(info) != f.disk }
+
 // ruledOut tells whether p in r is ignored or likely to hold secrets, whatever is allowed.
 func (f *Folder) ruledOut(r room, p docpath.Path, kind fs.FileMode) bool {
-	return r.ruledOut || docpath.Secret(p) || r.scope.ignores(p.Base(), kind.IsDir())
+	if r.ruledOut || docpath.Secret(p) || r.path.IsFolder() && docpath.SecretPlace(filepath.Base(f.real), p.Base()) {
+		return true
+	}
+	return r.scope.ignores(p.Base(), kind.IsDir(), r.work)
 }
 
 // leftOut tells whether p in r, of the given kind, is neither listed nor opened.
@@ -86,11 +103,13 @@ func (f *Folder) leftOut(r room, p docpath.Path, kind fs.FileMode) bool {
 
 // find leads to p, along links whose ends may be shown themselves. The errors are *Error of kind outsideFolder,
 // excluded and noSuchDocument; if only the last name is missing there is none, and place.info is nil.
-func (f *Folder) find(p docpath.Path) (*place, error) {
+func (f *Folder) find(p docpath.Path) (*place, error) { return f.findBy(newWork(), p) }
+
+func (f *Folder) findBy(w *work, p docpath.Path) (*place, error) {
 	if f.files != nil {
 		return f.findFile(p)
 	}
-	at, err := f.findName(p)
+	at, err := f.findName(w, p)
 	if err != nil || at.info == nil || at.info.Mode().Type() != fs.ModeSymlink {
 		return at, err
 	}
@@ -119,7 +138,7 @@ func (f *Folder) followLinks(link *place) (*place, error) {
 		if err != nil || path.IsAbs(filepath.ToSlash(target)) {
 			return nil, outside(from)
 		}
-		next, err := f.findName(p)
+		next, err := f.findName(link.work, p)
 		if err != nil {
 			return nil, fail(KindOf(err), from.String(), "is a link to something that is not shared; share the file itself", nil)
 		}
@@ -170,11 +189,11 @@ func (f *Folder) findFile(p docpath.Path) (*place, error) {
 }
 
 // findName leads to p itself, be it a link, through folders only.
-func (f *Folder) findName(p docpath.Path) (*place, error) {
+func (f *Folder) findName(w *work, p docpath.Path) (*place, error) {
 	if p.IsFolder() {
 		return nil, missing(p, nil)
 	}
-	here := f.top()
+	here := f.top(w)
 	way := p
 	for rest := p.Parts(); ; rest = rest[1:] {
 		way, _ = here.path.Join(rest[0])
@@ -221,6 +240,9 @@ func (f *Folder) look(r room, p docpath.Path) (*place, error) {
 	}
 	if f.leftOut(r, p, info.Mode()) {
 		return nil, excluded(p)
+	}
+	if f.mounted(info) {
+		return nil, fail(OutsideFolder, p.String(), "is another disk that is mounted into the shared folder; share that folder itself", nil)
 	}
 	if name, err := spelled(r.dir, at.name, info); err != nil || name != at.name {
 		return nil, missing(p, nil)
@@ -304,7 +326,7 @@ func oneSpelling(dir *os.Root, name string, info fs.FileInfo) bool {
 // Check tells whether p may be opened: it is there and would be listed. The errors are *Error of kind
 // outsideFolder, excluded or noSuchDocument.
 func (f *Folder) Check(p docpath.Path) error {
-	at, err := f.findThere(p)
+	at, err := f.findThere(newWork(), p)
 	if err != nil {
 		return err
 	}
@@ -313,8 +335,8 @@ func (f *Folder) Check(p docpath.Path) error {
 }
 
 // findThere is find for a regular file that must be there.
-func (f *Folder) findThere(p docpath.Path) (*place, error) {
-	at, err := f.find(p)
+func (f *Folder) findThere(w *work, p docpath.Path) (*place, error) {
+	at, err := f.findBy(w, p)
 	if err != nil {
 		return nil, err
 	}
