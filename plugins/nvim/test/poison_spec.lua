@@ -1,5 +1,5 @@
--- A host that means harm: what it shares is looked at in a Neovim whose person has everything switched on that runs code
--- from files. None of it runs, nothing lands on this disk, and names are only names.
+-- A host that means harm: what it shares is looked at in a Neovim whose person has everything switched on that runs
+-- code from files. None of it runs, nothing lands on this disk, and names are only names.
 local t = _G.t
 local Fake = require('fake')
 local fake = Fake.new():install()
@@ -57,7 +57,7 @@ local names = {
   "'; touch pwned; '.sh",
   '<afile>.md',
   '=writefile([],"pwned").py',
-  'a b\tc.txt',
+  'a b c.txt',
   'vim: set ft=vim:.txt',
   'x.vim',
   'x.c',
@@ -126,7 +126,8 @@ t.test('no line of a text sets an option or runs, whatever its file is called', 
     local buf = vim.api.nvim_get_current_buf()
     t.equal(vim.api.nvim_buf_get_name(buf), uri)
     t.equal(buffers.text(buf), fake.texts[uri], name)
-    t.truthy(vim.bo[buf].shiftwidth ~= 7 and vim.bo[buf].tabstop ~= 7 and vim.bo[buf].textwidth ~= 77, name .. ': an option')
+    local bo = vim.bo[buf]
+    t.truthy(bo.shiftwidth ~= 7 and bo.tabstop ~= 7 and bo.textwidth ~= 77, name .. ': an option')
     t.equal(vim.bo[buf].modeline, false, name)
     t.truthy(vim.wo.foldmethod ~= 'expr' or not vim.wo.foldexpr:find('writefile'), name .. ': a fold')
     look_around(buf)
@@ -161,7 +162,8 @@ t.test('an edit of the host that brings such lines runs none of them', function(
   require('earshot.guest').edit(uri)
   vim.wait(0)
   local start = { line = 0, character = 0 }
-  t.equal(fake:edit_now(uri, { { range = { start = start, ['end'] = start }, newText = modelines .. '\n' } }).applied, true)
+  local edit = { range = { start = start, ['end'] = start }, newText = modelines .. '\n' }
+  t.equal(fake:edit_now(uri, { edit }).applied, true)
   vim.cmd('doautocmd BufReadPost')
   vim.cmd('silent doautocmd BufWritePost')
   t.truthy(vim.bo.shiftwidth ~= 7 and vim.bo.textwidth ~= 77, 'an option')
