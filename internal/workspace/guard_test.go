@@ -254,3 +254,32 @@ func TestH4IgnoreFilesAtTheirWorst(t *testing.T) {
 		t.Errorf("listed: %q", got)
 	}
 }
+
+// TestA9HardLinks: a file with a second name, which may lie outside the folder, can be read but is never written, nor put
+// in another's place.
+func TestA9HardLinks(t *testing.T) {
+	top := t.TempDir()
+	write(t, filepath.Join(top, "out.txt"), "outside\n")
+	write(t, filepath.Join(top, "in/own.txt"), "own\n")
+	if err := os.Link(filepath.Join(top, "out.txt"), filepath.Join(top, "in/two.txt")); err != nil {
+		t.Skip(err)
+	}
+	f := open(t, filepath.Join(top, "in"))
+	loaded, err := f.Load(pathOf(t, "two.txt"))
+	if err != nil || loaded.Text != "outside\n" || !loaded.ReadOnly {
+		t.Errorf("Load: %+v, %v", loaded, err)
+	}
+	for _, base := range []Stamp{loaded.Stamp, {}} {
+		if _, err := f.Save(pathOf(t, "two.txt"), "changed\n", loaded.Form, base); err == nil {
+			t.Error("it was saved")
+		}
+	}
+	before, err := os.Stat(filepath.Join(top, "out.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(filepath.Join(top, "in/two.txt"))
+	if err != nil || !os.SameFile(before, after) || read(t, filepath.Join(top, "out.txt")) != "outside\n" {
+		t.Errorf("the names part: %v", err)
+	}
+}
