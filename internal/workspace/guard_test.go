@@ -225,7 +225,7 @@ func TestA11RenamedSecrets(t *testing.T) {
 }
 
 // TestH4IgnoreFilesAtTheirWorst: rules and names that a hostile repository made to match as slowly as can be take a bounded
-// time, after which names count as ignored; all ignore files together are kept up to a bound, after which folders do.
+// time, after which names count as ignored.
 func TestH4IgnoreFilesAtTheirWorst(t *testing.T) {
 	dir := t.TempDir()
 	slow := strings.Repeat("*a", 120) + "b\n"
@@ -243,6 +243,10 @@ func TestH4IgnoreFilesAtTheirWorst(t *testing.T) {
 		t.Errorf("%d names in the slow folder", len(got))
 	}
 	wantKind(t, "what costs little", f.Check(pathOf(t, "z.txt")), "")
+}
+
+// TestH4IgnoreFilesAreKeptUpToABound: all ignore files together are; the folders of those that come after it are hidden.
+func TestH4IgnoreFilesAreKeptUpToABound(t *testing.T) {
 	many := t.TempDir()
 	for i := range 12 {
 		name := fmt.Sprintf("d%02d", i)
@@ -281,5 +285,26 @@ func TestA9HardLinks(t *testing.T) {
 	after, err := os.Stat(filepath.Join(top, "in/two.txt"))
 	if err != nil || !os.SameFile(before, after) || read(t, filepath.Join(top, "out.txt")) != "outside\n" {
 		t.Errorf("the names part: %v", err)
+	}
+}
+
+// TestH4LinksToNowhere: a listing that meets nothing but links which lead nowhere comes to its end.
+func TestH4LinksToNowhere(t *testing.T) {
+	dir := t.TempDir()
+	links := threat.Times(2000, 300_000)
+	for i := range links {
+		if err := os.Symlink("nowhere", filepath.Join(dir, fmt.Sprintf("l%06d", i))); err != nil {
+			t.Skip(err)
+		}
+	}
+	write(t, filepath.Join(dir, "a.txt"), "")
+	write(t, filepath.Join(dir, "z.txt"), "")
+	page, err := open(t, dir).List(docpath.Path{}, Query{Recursive: true})
+	want := []string{"a.txt"}
+	if !threat.Whole {
+		want = append(want, "z.txt")
+	}
+	if got := paths(page.Entries); err != nil || !slices.Equal(got, want) || page.Next != "" || page.Capped != threat.Whole {
+		t.Errorf("listed: %q, capped %v, %v", got, page.Capped, err)
 	}
 }

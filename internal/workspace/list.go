@@ -20,6 +20,10 @@ const (
 	PageSize = 1000
 	// namesAtOnce is how many names of a folder are read at once: 1024 of 255 bytes are 256 KiB at most.
 	namesAtOnce = 1024
+	// nameWork and linkWork are what a name in a folder, and a link, take of maxWork: four million names end a request, or
+	// 65,000 links, which is some seconds. So many links that lead nowhere would keep a listing busy for days.
+	nameWork = 64
+	linkWork = 4096
 )
 
 // EntryKind is what a listed name stands for.
@@ -193,15 +197,16 @@ func (w *walk) names(r room, from docpath.Path) (names []named, more bool, err e
 				names = append(names, n)
 			}
 		}
-		if len(names) > 2*w.want || err != nil || len(entries) == 0 {
+		// A folder that is torn down while it is read gives what it gave; ErrNotExist comes for its files.
+		end := !w.work.spend(nameWork*len(entries)) || err != nil || len(entries) == 0
+		if len(names) > 2*w.want || end {
 			slices.SortFunc(names, inOrder)
 			if len(names) > w.want {
 				names, more = names[:w.want], true
 			}
 		}
-		// A folder that is torn down while it is read gives what it gave; ErrNotExist comes for its files.
-		if err != nil || len(entries) == 0 {
-			return names, more, nil
+		if end {
+			return names, more && !w.work.over(), nil
 		}
 	}
 }
@@ -249,6 +254,9 @@ func (f *Folder) entry(r room, n named) (Entry, bool) {
 		return Entry{n.path, File, n.info.Size(), readOnly(r.dir, n.path.Base(), n.info)}, true
 	case fs.ModeDir:
 		return Entry{n.path, Dir, 0, !mayWrite(r.dir, n.path.Base(), n.info)}, true
+	}
+	if !r.work.spend(linkWork) {
+		return Entry{}, false
 	}
 	end, err := f.findThere(r.work, n.path)
 	if err != nil {

@@ -93,6 +93,15 @@ func TestH4LoadLimit(t *testing.T) {
 	}
 	size("over", MaxSize+1)
 	size("huge", 1<<30)
+	// A file that grows while it is read, or whose size is no size.
+	if file, err := os.Open(filepath.Join(dir, "huge")); err != nil {
+		t.Error(err)
+	} else {
+		if data, _, err := readAll(file); err != nil || len(data) != MaxSize+1 {
+			t.Errorf("%d bytes were read of a gibibyte, %v", len(data), err)
+		}
+		file.Close()
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for _, name := range []string{"over", "huge"} {
