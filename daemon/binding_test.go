@@ -323,8 +323,8 @@ func TestFalseHost(t *testing.T) {
 	}
 }
 
-// TestGreedyGuest: a guest that asks for more at once than it may is sent away, and the others' session goes on.
-func TestGreedyGuest(t *testing.T) {
+// TestA5GreedyGuest: a guest that asks for more at once than it may is sent away, and the others' session goes on.
+func TestA5GreedyGuest(t *testing.T) {
 	dir := folderOf(t, "a.txt", "one\n")
 	inBubble(t, func(t *testing.T, b *bubble) {
 		host := b.desk("Ana")
@@ -421,8 +421,8 @@ func (d *Daemon) inRoom(f func(*room)) {
 	<-done
 }
 
-// TestUnread: what a guest sends faster than its introduction goes is kept up to a bound, and then it is over.
-func TestUnread(t *testing.T) {
+// TestA5Unread: what a guest sends faster than its introduction goes is kept up to a bound, and then it is over.
+func TestA5Unread(t *testing.T) {
 	k := &knock{inbox: make(chan []byte, maxUnread)}
 	for i := range maxUnread {
 		if !k.deliver([]byte{1}) {

@@ -309,8 +309,8 @@ func TestComeBack(t *testing.T) {
 	}
 }
 
-// TestRemovedStaysOut: who was removed can't come back by its old secret.
-func TestRemovedStaysOut(t *testing.T) {
+// TestA3RemovedStaysOut: who was removed can't come back by its old secret.
+func TestA3RemovedStaysOut(t *testing.T) {
 	host, guest := sitDown(t, "Ana"), sitDown(t, "Ben")
 	s := host.share(folderOf(t, "a.txt", "one\n"))
 	in := guest.join(s.Link)

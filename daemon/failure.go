@@ -7,6 +7,7 @@ import (
 
 	"earshot/internal/introduction"
 	"earshot/internal/peer"
+	"earshot/internal/screen"
 	"earshot/internal/signal"
 	"earshot/protocol"
 )
@@ -24,19 +25,13 @@ func (r refusal) encode() []byte {
 	return []byte(string(r.kind) + "\n" + r.why)
 }
 
-// maxWhy bounds a host's words, in bytes.
+// maxWhy bounds a host's words, in code points.
 const maxWhy = 200
 
 // decodeRefusal makes a sentence of it. The host is authenticated but may be another version, so its words are cleaned.
 func decodeRefusal(b []byte) *protocol.Error {
-	kind, why, _ := strings.Cut(string(b[:min(len(b), maxWhy)]), "\n")
-	why = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == '\uFFFD' || c >= 0x2028 && c <= 0x202e || c >= 0x2066 && c <= 0x2069 {
-			return -1
-		}
-		return c
-	}, why)
-	if why == "" {
+	kind, why, _ := strings.Cut(string(b), "\n")
+	if why = screen.Line(why, maxWhy); why == "" {
 		why = "no reason was given"
 	}
 	switch protocol.Kind(kind) {
@@ -104,7 +99,7 @@ func matchmakerError(err error) *protocol.Error {
 	var at *signal.Error
 	server := "The matchmaker"
 	if errors.As(err, &at) {
-		server = "The matchmaker " + at.Server
+		server = "The matchmaker " + screen.Line(at.Server, maxWhy)
 	}
 	switch {
 	case errors.Is(err, signal.ErrNoLocalRoom):

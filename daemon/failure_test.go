@@ -63,7 +63,8 @@ func TestJoinErrors(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+// TestA14Refusals: a host's reason is cleaned before it stands in a sentence.
+func TestA14Refusals(t *testing.T) {
 	for _, c := range []struct {
 		sent refusal
 		want protocol.Kind
@@ -74,7 +75,8 @@ func TestRefusals(t *testing.T) {
 		{refusal{protocol.RateLimited, "x"}, protocol.RateLimited, "minute"},
 		{refusal{protocol.Ended, "x"}, protocol.Ended, "ended"},
 		{refusal{"wrongCode", "what only a guest may find"}, protocol.NotAdmitted, "what only"},
-		{refusal{"", "a\x1b[31mb\u202ec\nd"}, protocol.NotAdmitted, "a[31mbcd"},
+		{refusal{"", "a\x1b[31mb\u202ec\nd"}, protocol.NotAdmitted, "a[31mbc d"},
+		{refusal{"", "a\u009b2Jb\u200b\u061c\u200f\ufeffc\U000e0041"}, protocol.NotAdmitted, "in: a2Jbc;"},
 		{refusal{"", strings.Repeat("x", 2*maxWhy)}, protocol.NotAdmitted, "xxx"},
 		{refusal{"", ""}, protocol.NotAdmitted, "no reason"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"earshot/daemon/settings"
 	"earshot/internal/introduction"
@@ -329,8 +330,15 @@ func firstOf(all ...string) string {
 	return ""
 }
 
-// clip cuts a client's name to what a hello takes (introduction.Hello).
+// clip cuts a client's name to what a hello takes (introduction.Hello), between two letters: half of one is refused.
 func clip(s string) string {
 	const most = 32
-	return s[:min(len(s), most)]
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
 }

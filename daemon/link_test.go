@@ -43,8 +43,8 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// TestBacklogBound: a remote that does not read costs so much and no more.
-func TestBacklogBound(t *testing.T) {
+// TestA6BacklogBound: a remote that does not read costs so much and no more.
+func TestA6BacklogBound(t *testing.T) {
 	var b backlog
 	full := func() error { return peer.ErrFull }
 	frame := make([]byte, 1<<20)

@@ -37,6 +37,7 @@ type room struct {
 	code    introduction.Code // zero while there is none
 	guesses introduction.Guesses
 	members map[string][]resumption // by member: at most two
+	gone    map[string]bool         // members who left for good, or were removed: no id is given twice
 	waiting map[session.IntroID]chan session.Decide
 }
 
@@ -316,6 +317,9 @@ func (r *room) remember(member, cameWith string, side introduced) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gone[member] { // while it was coming back
+		return errRefused
+	}
 	keep := []resumption{{hint, secret}}
 	for _, one := range r.members[member] {
 		if one.hint == cameWith {
@@ -330,6 +334,10 @@ func (r *room) forget(member string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.members, member)
+	if r.gone == nil {
+		r.gone = map[string]bool{}
+	}
+	r.gone[member] = true
 }
 
 // guessed counts a wrong secret. The third of a code burns it, and the host is told.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -199,9 +200,9 @@ func TestListenAt(t *testing.T) {
 	sitDown(t, "Ana").fails(protocol.NoServer, "session/share", &protocol.ShareParams{Folder: fileURI(t, folderOf(t)), Listen: "nonsense"})
 }
 
-// TestRemember: a member comes back by its newest secret, or by the one before while it is not known whether the newest
+// TestA3Remember: a member comes back by its newest secret, or by the one before while it is not known whether the newest
 // has reached it; by none that is older, and by none that was forgotten.
-func TestRemember(t *testing.T) {
+func TestA3Remember(t *testing.T) {
 	r := &room{members: map[string][]resumption{}}
 	known := func(hint string) bool { _, ok := r.lookup(introduction.KindResume, hint); return ok }
 	came := ""
@@ -223,6 +224,10 @@ func TestRemember(t *testing.T) {
 	r.forget("ana")
 	if known("fourth") {
 		t.Error("a forgotten member can come back")
+	}
+	// One who is removed while it is coming back: the introduction that is under way gives it no new secret.
+	if err := r.remember("ana", "fourth", secretOf("fifth")); !errors.Is(err, errRefused) || known("fifth") {
+		t.Errorf("got %v for one who was forgotten, want %v; its secret is known: %v", err, errRefused, known("fifth"))
 	}
 }
 

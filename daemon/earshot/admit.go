@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +65,7 @@ func (p *program) decide(ctx context.Context, who string, params protocol.AdmitM
 		return c.Call(ctx, "member/admit", &params, nil)
 	}
 	for _, f := range found {
-		fmt.Fprintf(p.err, "%s  in session %s\n", f.Member, f.Session)
+		fmt.Fprintf(p.err, "%s  in session %s\n", plain(f.Member), plain(f.Session))
 	}
 	return usagef("%d guests called %q are waiting; name one by id", len(found), plain(who))
 }
@@ -77,11 +78,21 @@ func (p *program) waiting(list []protocol.Session, who string) []protocol.AdmitM
 			continue
 		}
 		for _, m := range s.Members {
-			if m.State != protocol.MemberWaiting || m.ID != who && plain(m.Name) != who {
+			if m.State != protocol.MemberWaiting || m.ID != who && !isCalled(m.Name, who) {
 				continue
 			}
 			found = append(found, protocol.AdmitMemberParams{Session: s.ID, Member: m.ID})
 		}
 	}
 	return found
+}
+
+// marked is how a name ends that the daemon has set apart from another member's.
+var marked = regexp.MustCompile(` \(\d+\)$`)
+
+// isCalled tells whether a member may be meant by a name: one who took a name that was here already is meant too, so that the
+// person has to say which of them.
+func isCalled(name, who string) bool {
+	name = plain(name)
+	return name == who || marked.ReplaceAllString(name, "") == who
 }

@@ -264,9 +264,13 @@ func (f *following) askAdmission(q question) {
 		f.c.decline(q.id)
 		return
 	}
-	m := q.admit.Member
-	text := fmt.Sprintf("Let %s in as %s? Compare check %s with theirs. [y]es, as [v]iewer, [N]o: ",
-		f.p.style(f.p.err, bold, plain(m.Name)), m.Role, f.p.style(f.p.err, bold, plain(q.admit.Check)))
+	m := &q.admit.Member
+	other := "[v]iewer"
+	if m.Role == protocol.RoleViewer {
+		other = "[e]ditor"
+	}
+	text := fmt.Sprintf("Let %s (name not verified)%s in as %s? Compare check %s with theirs. [y]es, as %s, [N]o: ",
+		f.p.style(f.p.err, bold, plain(m.Name)), withClient(m), plain(string(m.Role)), f.p.style(f.p.err, bold, plain(q.admit.Check)), other)
 	f.ask(&prompt{id: q.id, text: text, answer: func(line string) bool {
 		answer, ok := admission(line)
 		if ok {
@@ -283,6 +287,8 @@ func admission(line string) (protocol.AdmitAnswer, bool) {
 		return protocol.AdmitAnswer{Admit: true}, true
 	case "v", "viewer":
 		return protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true
+	case "e", "editor":
+		return protocol.AdmitAnswer{Admit: true, Role: protocol.RoleEditor}, true
 	case "", "n", "no":
 		return protocol.AdmitAnswer{}, true
 	}

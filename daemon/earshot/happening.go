@@ -24,7 +24,7 @@ func clock(stamp string) string {
 func happeningText(h *protocol.Happening) string {
 	who, role := "somebody", ""
 	if h.Member != nil {
-		who, role = plain(h.Member.Name), string(h.Member.Role)
+		who, role = plain(h.Member.Name), plain(string(h.Member.Role))
 	}
 	because := ""
 	if h.Reason != "" && h.Reason != h.Event { // one who left because they left
@@ -42,7 +42,7 @@ func happeningText(h *protocol.Happening) string {
 		}
 		return "the code is now " + plain(h.Code) + after(h.Message)
 	case "waiting":
-		return fmt.Sprintf("%s (name not verified) asks to come in as %s, check %s", who, role, plain(h.Check))
+		return fmt.Sprintf("%s (name not verified)%s asks to come in as %s, check %s", who, withClient(h.Member), role, plain(h.Check))
 	case "joined":
 		return fmt.Sprintf("%s came in as %s", who, role)
 	case "returned":
@@ -61,6 +61,14 @@ func happeningText(h *protocol.Happening) string {
 		return "the session has ended" + because
 	}
 	return otherHappening(h, because)
+}
+
+// withClient says with which program a guest comes, as it says itself.
+func withClient(m *protocol.Member) string {
+	if m == nil || m.Client == "" {
+		return ""
+	}
+	return " with " + plain(m.Client)
 }
 
 // otherHappening shows what a newer daemon tells.

@@ -168,7 +168,7 @@ func (f *following) showJoined() error {
 			f.printJSON(filesLine{Event: "files", Session: s.ID, Entries: entries})
 		})
 	}
-	f.print(fmt.Sprintf("Joined as %s, session %s. Members:", s.Role, s.ID))
+	f.print(fmt.Sprintf("Joined as %s, session %s. Members:", plain(string(s.Role)), plain(s.ID)))
 	for _, m := range s.Members {
 		f.print("    " + describeMember(m, s.Me))
 	}
@@ -215,14 +215,18 @@ func (f *following) showFiles() error {
 		f.print("This is your own session; Ctrl-C stops watching it, and it goes on.\n")
 		return nil
 	}
-	f.print(fmt.Sprintf("Read one with `earshot cat`, or open earshot://%s/… in your editor. Ctrl-C leaves.\n", f.session.ID))
+	f.print(fmt.Sprintf("Read one with `earshot cat`, or open earshot://%s/… in your editor. Ctrl-C leaves.\n", plain(f.session.ID)))
 	return nil
 }
+
+// maxPages is more than a listing has: 20,000 entries, of which one page holds 60 whose paths are of the greatest length. A host
+// that gives more has no end.
+const maxPages = 1000
 
 // eachPage lists everything that is shared, in the daemon's portions.
 func (f *following) eachPage(show func([]protocol.Entry)) error {
 	params := &protocol.ListFilesParams{Session: f.session.ID, Recursive: true}
-	for {
+	for range maxPages {
 		var page protocol.ListFilesResult
 		if err := f.during("file/list", params, &page); err != nil {
 			return err
@@ -233,6 +237,7 @@ func (f *following) eachPage(show func([]protocol.Entry)) error {
 		}
 		params.Cursor = page.Cursor
 	}
+	return nil
 }
 
 // progressText is a stage of a join as a person reads it.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"earshot/internal/screen"
 )
 
 // maxPlain is where a name or a sentence from outside is cut: three lines of a terminal, more than any honest one has.
@@ -26,9 +28,9 @@ func plain(s string) string {
 		switch {
 		case unicode.IsSpace(r): // line ends and U+2028 too
 			b.WriteByte(' ')
-		case unicode.Is(unicode.Cf, r): // bidi controls, zero widths, tags: nothing is lost to the eye
 		case unicode.IsControl(r) || r == utf8.RuneError:
 			b.WriteRune(unicode.ReplacementChar)
+		case screen.Hidden(r): // bidi controls, zero widths, tags: nothing is lost to the eye
 		default:
 			b.WriteRune(r)
 		}
@@ -51,7 +53,7 @@ func plainText(s string) string {
 	}, s)
 }
 
-// jsonLine gives a value as one line of JSON, in which what plain takes out is escaped: a terminal is never steered by it
+// jsonLine gives a value as one line of JSON, in which what must not reach a screen is escaped: a terminal is never steered by it
 // and a program reads the value as it was.
 func jsonLine(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -65,7 +67,7 @@ func jsonLine(v any) ([]byte, error) {
 
 // escapeInvisible works on the bytes of valid JSON: outside of its strings such characters can't stand.
 func escapeInvisible(line []byte) []byte {
-	invisible := func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
+	invisible := func(r rune) bool { return r != '\n' && r != utf8.RuneError && screen.Hidden(r) }
 	if bytes.IndexFunc(line, invisible) < 0 {
 		return line
 	}

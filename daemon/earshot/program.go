@@ -58,7 +58,7 @@ func run(ctx context.Context, p *program) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(p.err, "%s %s\n", p.style(p.err, bold, "earshot:"), plain(sentence(err)))
+	p.complain(err)
 	var usage *usageError
 	if errors.As(err, &usage) {
 		return exitUsage
@@ -78,6 +78,11 @@ func (p *program) execute(ctx context.Context) (err error) {
 		}()
 	}
 	return newRoot(p).ExecuteContext(ctx)
+}
+
+// complain prints an error as one line.
+func (p *program) complain(err error) {
+	fmt.Fprintf(p.err, "%s %s\n", p.style(p.err, bold, "earshot:"), plain(sentence(err)))
 }
 
 // sentence is what a person reads of an error.

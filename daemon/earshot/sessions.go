@@ -49,7 +49,7 @@ func (p *program) chooseSession(ctx context.Context, c *client) (protocol.Sessio
 
 // describeSession writes what a person wants to know of a session.
 func describeSession(w io.Writer, s protocol.Session) {
-	what := "joined as " + string(s.Role)
+	what := "joined as " + plain(string(s.Role))
 	if s.Role == protocol.RoleHost {
 		what = "shared by you"
 	}
@@ -57,9 +57,9 @@ func describeSession(w io.Writer, s protocol.Session) {
 		what += ", " + folder
 	}
 	if s.State != protocol.SessionOpen {
-		what += ", " + string(s.State)
+		what += ", " + plain(string(s.State))
 	}
-	fmt.Fprintf(w, "%s  %s\n", s.ID, what)
+	fmt.Fprintf(w, "%s  %s\n", plain(s.ID), what)
 	if s.Code != "" {
 		fmt.Fprintf(w, "    code %s\n", plain(s.Code))
 	}

@@ -19,6 +19,10 @@ func TestHappeningText(t *testing.T) {
 	}
 	check(protocol.Happening{Event: "waiting", Member: ben, Check: "123456"},
 		"Ben\ufffd[2J (name not verified) asks to come in as editor, check 123456")
+	with := *ben
+	with.Client = "Neo\avim"
+	check(protocol.Happening{Event: "waiting", Member: &with, Check: "123456"},
+		"Ben\ufffd[2J (name not verified) with Neo\ufffdvim asks to come in as editor, check 123456")
 	check(protocol.Happening{Event: "joined", Member: ben}, "Ben\ufffd[2J came in as editor")
 	check(protocol.Happening{Event: "left", Member: ben, Reason: "was removed"}, "Ben\ufffd[2J left: was removed")
 	check(protocol.Happening{Event: "left", Member: ben, Reason: "left"}, "Ben\ufffd[2J left")
@@ -52,6 +56,7 @@ func TestAdmission(t *testing.T) {
 	check("Yes", protocol.AdmitAnswer{Admit: true}, true)
 	check("v", protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true)
 	check("viewer", protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true)
+	check("e", protocol.AdmitAnswer{Admit: true, Role: protocol.RoleEditor}, true)
 	check("", protocol.AdmitAnswer{}, true)
 	check("n", protocol.AdmitAnswer{}, true)
 	check("yy", protocol.AdmitAnswer{}, false)

@@ -663,6 +663,20 @@ func TestL5ForeignPage(t *testing.T) {
 	_ = ws.Close()
 }
 
+// TestA7NoCompression: who offers to compress is not taken up on it, so that no message is larger than what came.
+func TestA7NoCompression(t *testing.T) {
+	url := serveLoopback(t, Options{})
+	dialer := websocket.Dialer{EnableCompression: true}
+	ws, response, err := dialer.Dial(url+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if got := response.Header.Values("Sec-WebSocket-Extensions"); len(got) != 0 {
+		t.Errorf("the server agrees to %q, want nothing", got)
+	}
+}
+
 // serveLoopback runs a server on a real socket until the test ends.
 func serveLoopback(t *testing.T, opts Options) (url string) {
 	t.Helper()

@@ -244,8 +244,8 @@ func sealing(t *testing.T) func(b []byte) []byte {
 	}
 }
 
-// TestStrangers: a remote that has passed ICE and DTLS and then breaks the rules loses the link.
-func TestStrangers(t *testing.T) {
+// TestA6Strangers: a remote that has passed ICE and DTLS and then breaks the rules loses the link.
+func TestA6Strangers(t *testing.T) {
 	for name, c := range map[string]struct {
 		want error
 		do   misdeed

@@ -34,9 +34,9 @@ func TestMailboxOrder(t *testing.T) {
 	}
 }
 
-// TestMailboxBounds: a full lane holds its reader until the consumer takes or the link closes, other lanes go on, and
+// TestA6MailboxBounds: a full lane holds its reader until the consumer takes or the link closes, other lanes go on, and
 // presence drops its oldest.
-func TestMailboxBounds(t *testing.T) {
+func TestA6MailboxBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox()
 		posted := 0
@@ -72,8 +72,8 @@ func TestMailboxBounds(t *testing.T) {
 	})
 }
 
-// TestMailboxEmptyFrames: frames without data are bounded too.
-func TestMailboxEmptyFrames(t *testing.T) {
+// TestA6MailboxEmptyFrames: frames without data are bounded too.
+func TestA6MailboxEmptyFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox()
 		posted := 0
@@ -90,7 +90,7 @@ func TestMailboxEmptyFrames(t *testing.T) {
 	})
 }
 
-func TestAssembler(t *testing.T) {
+func TestA6Assembler(t *testing.T) {
 	part := func(tag byte, n int) []byte { return append([]byte{tag}, make([]byte, n)...) }
 	for name, c := range map[string]struct {
 		messages [][]byte

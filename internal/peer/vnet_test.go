@@ -218,8 +218,8 @@ func TestUnreachable(t *testing.T) {
 	})
 }
 
-// TestBlackHole: the path works for ICE, but nothing of SCTP comes back: the watchdog ends the link.
-func TestBlackHole(t *testing.T) {
+// TestA6BlackHole: the path works for ICE, but nothing of SCTP comes back: the watchdog ends the link.
+func TestA6BlackHole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, 10*time.Millisecond)
 		var hole atomic.Bool
@@ -244,8 +244,8 @@ func TestBlackHole(t *testing.T) {
 	})
 }
 
-// TestLiveFull: Live refuses what the remote does not acknowledge, and goes on once it does.
-func TestLiveFull(t *testing.T) {
+// TestA6SlowReader: Live refuses what the remote does not acknowledge, and goes on once it does.
+func TestA6SlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, 10*time.Millisecond)
 		guest, host := n.pair(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"earshot/internal/screen"
 	"earshot/protocol"
 	"earshot/protocol/wire"
 )
@@ -20,11 +21,12 @@ const (
 
 func (e *Engine) knocked(s *session, ev Knocked) {
 	k := &knock{intro: ev.Intro, s: s, check: ev.Check, since: e.now, wished: ev.Role}
-	k.member = &protocol.Member{ID: e.id(), Name: clean(ev.Name, MaxName), Color: s.freeColor(),
-		Role: s.grant(ev.Role), State: protocol.MemberWaiting, Client: clean(ev.Client, MaxName)}
+	k.member = &protocol.Member{ID: e.id(), Name: screen.Line(ev.Name, MaxName), Color: s.freeColor(),
+		Role: s.grant(ev.Role), State: protocol.MemberWaiting, Client: screen.Line(ev.Client, MaxName)}
 	if k.member.Name == "" {
 		k.member.Name = "somebody"
 	}
+	k.member.Name = s.calledApart(k.member.Name)
 	if s.state == protocol.SessionEnded {
 		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.Ended, Why: "the session has ended"})
 		return
@@ -39,7 +41,7 @@ func (e *Engine) knocked(s *session, ev Knocked) {
 	}
 	s.knocks = append(s.knocks, k)
 	s.members = append(s.members, k.member)
-	if s.params.Admit == protocol.AdmitAuto {
+	if s.admitsAll() {
 		e.decide(k, protocol.AdmitAnswer{Admit: true}, "")
 		return
 	}
@@ -51,6 +53,9 @@ func (e *Engine) knocked(s *session, ev Knocked) {
 		}
 	}
 }
+
+// admitsAll tells whether guests come in unasked.
+func (s *session) admitsAll() bool { return s.params.Admit == protocol.AdmitAuto && !s.asks }
 
 // grant is the role that a guest gets if the host's people just say yes.
 func (s *session) grant(wished protocol.Role) protocol.Role {
@@ -86,10 +91,14 @@ func (e *Engine) askAdmission(c *client, k *knock) {
 		k.asked = append(k.asked, question{n, c.id})
 		return
 	}
+	with := ""
+	if k.member.Client != "" {
+		with = " with " + k.member.Client
+	}
 	n := e.ask(c, &protocol.ShowMessageRequestParams{
 		Type: protocol.MessageInfo,
-		Message: fmt.Sprintf("%s (name not verified) wants to join as %s. Check number %s: compare it with theirs.",
-			k.member.Name, k.member.Role, k.check),
+		Message: fmt.Sprintf("%s (name not verified)%s wants to join as %s. Check number %s: compare it with theirs.",
+			k.member.Name, with, k.member.Role, k.check),
 		Actions: []protocol.MessageActionItem{{Title: answerEditor}, {Title: answerViewer}, {Title: answerRefuse}},
 	}, call{knock: k})
 	k.asked = append(k.asked, question{n, c.id})
@@ -128,6 +137,10 @@ func (sv *server) AdmitMember(r protocol.Request[protocol.Empty], p *protocol.Ad
 	s, err := e.hosted(p.Session)
 	if err != nil {
 		refuse(e, r, err)
+		return
+	}
+	if p.Role != "" && p.Role != protocol.RoleEditor && p.Role != protocol.RoleViewer {
+		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "A guest's role is editor or viewer."})
 		return
 	}
 	for _, k := range s.knocks {
@@ -187,7 +200,8 @@ func (e *Engine) knockGone(s *session, intro IntroID) {
 // guestLinked takes an admitted guest's link, the first or a new one.
 func (e *Engine) guestLinked(s *session, ev GuestLinked) {
 	m := s.member(ev.Member)
-	if m == nil || s.state == protocol.SessionEnded {
+	undecided := slices.ContainsFunc(s.knocks, func(k *knock) bool { return k.member == m && !k.done })
+	if m == nil || m.ID == s.me || undecided || s.state == protocol.SessionEnded {
 		e.emit(CloseLink{Link: ev.Link, Reason: "not a member of this session"})
 		return
 	}
@@ -201,7 +215,7 @@ func (e *Engine) guestLinked(s *session, ev GuestLinked) {
 	s.knocks = slices.DeleteFunc(s.knocks, func(k *knock) bool { return k.member == m })
 	delete(s.away, m.ID)
 	m.State = protocol.MemberHere
-	r := &remote{id: ev.Link, session: s, member: m.ID, docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
+	r := &remote{id: ev.Link, session: s, member: m.ID, spent: s.spentBy(m.ID), docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
 	s.remotes = append(s.remotes, r)
 	e.links[ev.Link] = r
 	e.frame(r, Live, &wire.Welcome{Version: wire.FrameVersion, Session: s.id, Member: m.ID, Host: s.me,
@@ -231,10 +245,35 @@ func (sv *server) SetRole(r protocol.Request[protocol.Empty], p *protocol.SetRol
 		refuse(e, r, &protocol.Error{Code: protocol.CodeInvalidParams, Message: "A guest's role is editor or viewer."})
 		return
 	}
+	if m.Role == protocol.RoleEditor && p.Role == protocol.RoleViewer {
+		e.outdate(s, m)
+	}
 	m.Role = p.Role
 	e.changed(s)
 	reply(e, r, protocol.Empty{})
 }
+
+// outdate begins a new epoch for one who is made a viewer: its copies are void, so that what it did and is under way is dropped,
+// whatever role it has by the time that comes here. It goes by what a guest had sent before it heard of this, which is told
+// by the stream, and not by the clock. One who is away hears of it when it comes back.
+func (e *Engine) outdate(s *session, m *protocol.Member) {
+	for _, d := range s.docs {
+		if !d.ready {
+			continue
+		}
+		if d.outdated == nil {
+			d.outdated = map[string]bool{}
+		}
+		d.outdated[m.ID] = true
+		for _, r := range s.remotes {
+			if r.member == m.ID && r.synced(d) {
+				e.reset(r, d, r.docs[d.num].turn, demoted)
+			}
+		}
+	}
+}
+
+const demoted = "you were made a viewer before it got there"
 
 func (sv *server) RemoveMember(r protocol.Request[protocol.Empty], p *protocol.RemoveMemberParams) {
 	e := sv.engine()
@@ -263,6 +302,10 @@ func (sv *server) RemoveMember(r protocol.Request[protocol.Empty], p *protocol.R
 		}
 	}
 	e.memberLeft(s, m, "was removed")
+	if s.admitsAll() {
+		s.asks = true
+		e.tellSession(s, protocol.MessageInfo, "Who was removed still has the code, so from now on you are asked who may come in; `earshot invite` makes a new code.")
+	}
 	reply(e, r, protocol.Empty{})
 }
 
@@ -272,8 +315,10 @@ func (e *Engine) memberLeft(s *session, m *protocol.Member, how string) {
 	s.members = slices.DeleteFunc(s.members, func(o *protocol.Member) bool { return o == m })
 	s.knocks = slices.DeleteFunc(s.knocks, func(k *knock) bool { return k.member == m })
 	delete(s.away, m.ID)
+	delete(s.spent, m.ID)
 	for _, d := range s.docs {
 		d.closedBy(m.ID)
+		delete(d.outdated, m.ID)
 	}
 	e.emit(Forget{Session: s.id, Member: m.ID})
 	e.tellHappening(protocol.Happening{Event: "left", Session: s.id, Member: info, Reason: how})

@@ -213,8 +213,8 @@ func TestVerify(t *testing.T) {
 	wantKind(t, ed.fails(&protocol.VerifyParams{TextDocument: protocol.VersionedTextDocumentIdentifier{URI: "file:///w/x"}}), protocol.NoSuchDocument)
 }
 
-// TestStampsFromOutside: a stamp is opaque but may be anything; none makes harm.
-func TestStampsFromOutside(t *testing.T) {
+// TestA4StampsFromOutside: a stamp is opaque but may be anything; none makes harm.
+func TestA4StampsFromOutside(t *testing.T) {
 	w, ed, other := hostAndGuest(t, "abc")
 	other.types(3, 0, "X")
 	good := ed.edit().Earshot.Stamp

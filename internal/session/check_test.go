@@ -323,8 +323,8 @@ func (a *asking) check(change func(*wire.Check)) wire.Verdict {
 
 func lies(f *wire.Check) { f.Text[0]++ }
 
-// TestHostileChecks: what a guest makes up is told, and costs what the limits say.
-func TestHostileChecks(t *testing.T) {
+// TestA5HostileChecks: what a guest makes up is told, and costs what the limits say.
+func TestA5HostileChecks(t *testing.T) {
 	w, h, g := shared(t, "abc")
 	eve := asks(h.n, 5000)
 	verdict := func(got, want wire.Verdict, when string) {
@@ -462,8 +462,8 @@ func lyingHost(t *testing.T, say func() wire.Verdict) (w *world, ed *editor, che
 	return w, ed, checks, run
 }
 
-// TestHostThatAlwaysDiffers: a guest tries what it can, says that it could not, and leaves it at that for a while.
-func TestHostThatAlwaysDiffers(t *testing.T) {
+// TestH3HostThatAlwaysDiffers: a guest tries what it can, says that it could not, and leaves it at that for a while.
+func TestH3HostThatAlwaysDiffers(t *testing.T) {
 	w, ed, checks, run := lyingHost(t, func() wire.Verdict { return wire.Differs })
 	run(time.Minute)
 	if *checks != 3 || ed.n.e.healed != 1 || !ed.wasTold("still differs from the host's; copy what you need") {

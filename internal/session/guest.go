@@ -7,6 +7,7 @@ import (
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"
+	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -125,7 +126,7 @@ func (e *Engine) joinedOwn(j *join, id string) {
 }
 
 func (e *Engine) hostLinked(ev HostLinked) {
-	r := &remote{id: ev.Link, docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
+	r := &remote{id: ev.Link, spent: &spent{}, docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
 	if j := e.joining(ev.Join); j != nil {
 		r.session = &session{state: protocol.SessionOpen, name: j.name, wireOps: map[uint32]func(wire.Frame){}}
 		j.link = r
@@ -212,7 +213,7 @@ func (e *Engine) welcomed(r *remote, w *wire.Welcome) {
 	}
 	s.id, s.me, s.up = w.Session, w.Member, r
 	s.remotes = append(s.remotes, r)
-	r.member = clean(w.Host, 10)
+	r.member = screen.Line(w.Host, 10)
 	s.role = role
 	s.state, s.reason = protocol.SessionOpen, ""
 	s.rejoin, s.rejoinAt, s.tries, s.brokenAt = 0, time.Time{}, 0, time.Time{}
@@ -318,12 +319,39 @@ func (e *Engine) takeMembers(s *session, members []wire.Member) {
 		if !isID(m.ID) {
 			continue
 		}
-		s.members = append(s.members, &protocol.Member{ID: m.ID, Name: clean(m.Name, MaxName), Color: color(m.Color),
-			Role: protocol.Role(clean(m.Role, 10)), State: protocol.MemberState(clean(m.State, 20)), Client: clean(m.Client, MaxName), Path: clean(m.Path, 10), RTTMs: m.RTTMs})
+		s.members = append(s.members, memberFromWire(m))
 		if m.ID == s.me {
 			e.setOwnRole(s, protocol.Role(m.Role))
 		}
 	}
+}
+
+// memberFromWire takes over what a host may say of a member, and the least where it says anything else.
+func memberFromWire(m wire.Member) *protocol.Member {
+	out := &protocol.Member{ID: m.ID, Name: screen.Line(m.Name, MaxName), Color: color(m.Color), Client: screen.Line(m.Client, MaxName),
+		Role:  oneOf(m.Role, protocol.RoleViewer, protocol.RoleEditor, protocol.RoleHost),
+		State: oneOf(m.State, protocol.MemberHere, protocol.MemberWaiting, protocol.MemberReconnecting),
+		Path:  oneOf(m.Path, "", "direct", "relay")}
+	if out.Name == "" {
+		out.Name = "somebody"
+	}
+	if m.RTTMs != nil && *m.RTTMs >= 0 && *m.RTTMs <= maxRTT {
+		out.RTTMs = m.RTTMs
+	}
+	return out
+}
+
+// maxRTT, in milliseconds, is longer than any link lives without an answer.
+const maxRTT = 60_000
+
+// oneOf is the word that s is, or the first.
+func oneOf[W ~string](s string, words ...W) W {
+	for _, w := range words {
+		if string(w) == s {
+			return w
+		}
+	}
+	return words[0]
 }
 
 func color(s string) string {
@@ -351,7 +379,7 @@ func (e *Engine) setOwnRole(s *session, role protocol.Role) {
 // dismissed: the host ended the session or sent this guest away.
 func (e *Engine) dismissed(r *remote, bye *wire.Bye) {
 	s := r.session
-	reason := clean(bye.Reason, MaxSentence)
+	reason := screen.Line(bye.Reason, MaxSentence)
 	if s.id == "" {
 		e.notWelcome(r, protocol.Errorf(protocol.NotAdmitted, "The host closed the door: %s.", reason))
 		delete(e.links, r.id)
@@ -562,7 +590,7 @@ func (e *Engine) complete(d *document) {
 		e.misbehaved(d.session.up, "sent a document that can't be read")
 		return
 	}
-	d.num, d.instance = got.Doc, clean(got.Instance, 10)
+	d.num, d.instance = got.Doc, screen.Line(got.Instance, 10)
 	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
 	e.replace(d, doc)
 	e.resync(d)

@@ -145,8 +145,8 @@ func TestOldStamp(t *testing.T) {
 	w.want(host.head(), h, g, again, guest)
 }
 
-// TestFloorsOfStrangers: a guest that answers wrongly how far back it needs the history harms nobody but itself.
-func TestFloorsOfStrangers(t *testing.T) {
+// TestA5FloorsOfStrangers: a guest that answers wrongly how far back it needs the history harms nobody but itself.
+func TestA5FloorsOfStrangers(t *testing.T) {
 	w, host, guest, h, g := forgetful(t, "text")
 	s := host.admit(5000, "eve")
 	doc, num := s.opens()

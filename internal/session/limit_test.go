@@ -57,7 +57,7 @@ func TestMaxLost(t *testing.T) {
 	}
 }
 
-func TestMaxOpen(t *testing.T) {
+func TestA5MaxOpen(t *testing.T) {
 	w, host, _ := pair(t, "abc")
 	for i := range MaxOpen + 1 {
 		w.disk[fmt.Sprint("f", i)] = "x"
@@ -78,8 +78,8 @@ func TestMaxOpen(t *testing.T) {
 	}
 }
 
-// TestMaxOps: a host that answers nothing does not make requests pile up.
-func TestMaxOps(t *testing.T) {
+// TestH3MaxOps: a host that answers nothing does not make requests pile up.
+func TestH3MaxOps(t *testing.T) {
 	w, _, guest := pair(t, "abc")
 	ed := guest.connect()
 	w.busy = true
@@ -108,8 +108,8 @@ func TestMaxOps(t *testing.T) {
 	}
 }
 
-// TestMaxPartial: messages that never end, for one document or for many, are bounded for each link.
-func TestMaxPartial(t *testing.T) {
+// TestA6MaxPartial: messages that never end, for one document or for many, are bounded for each link.
+func TestA6MaxPartial(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	w.disk["b.txt"] = "b"
 	ed := guest.connect()
@@ -150,8 +150,8 @@ func TestPartialIsForgotten(t *testing.T) {
 	}
 }
 
-// TestChunksNobodyAskedFor, and more of them than a document may have.
-func TestChunksNobodyAskedFor(t *testing.T) {
+// TestH3ChunksNobodyAskedFor, and more of them than a document may have.
+func TestH3ChunksNobodyAskedFor(t *testing.T) {
 	w := newWorld(t)
 	g, host, ed := visitor(t, w)
 	host.sends(&wire.Chunk{Op: 0, Data: make([]byte, 1000)})
@@ -195,8 +195,8 @@ func visitor(t testing.TB, w *world) (g *node, host *stranger, ed *editor) {
 	return g, host, ed
 }
 
-// TestOwnership: nobody writes in another's name, and a member that tries is put right while the others go on.
-func TestOwnership(t *testing.T) {
+// TestA4Ownership: nobody writes in another's name, and a member that tries is put right while the others go on.
+func TestA4Ownership(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	ed, h := guest.connect(), host.connect()
 	ed.fetch(w.uri("a.txt"))
@@ -220,8 +220,8 @@ func TestOwnership(t *testing.T) {
 	w.want("abcGH!?", ed, h, host, guest)
 }
 
-// TestClaimedAgents: a message that can't be merged claims nothing.
-func TestClaimedAgents(t *testing.T) {
+// TestA4ClaimedAgents: a message that can't be merged claims nothing.
+func TestA4ClaimedAgents(t *testing.T) {
 	_, host, _ := pair(t, "abc")
 	s := host.admit(5000, "eve")
 	_, num := s.opens()

@@ -22,6 +22,10 @@ func (e *Engine) frameArrived(ev FrameArrived) {
 		e.misbehaved(r, "sent a message that can't be read")
 		return
 	}
+	if !r.affords(e.now, f, len(ev.Data)) {
+		e.expel(r, protocol.RateLimited, "sent far more than people type", "join again, and look what types so much")
+		return
+	}
 	if r.session.host {
 		e.fromGuest(r, f)
 		return
@@ -31,14 +35,19 @@ func (e *Engine) frameArrived(ev FrameArrived) {
 
 // misbehaved closes the link to a daemon that breaks the rules: the session goes on without it.
 func (e *Engine) misbehaved(r *remote, how string) {
+	e.expel(r, protocol.VersionMismatch, how, "use the same version on both sides")
+}
+
+// expel shows a remote the door for good, with a word of what it did and what its people can do.
+func (e *Engine) expel(r *remote, kind protocol.Kind, how, advice string) {
 	e.emit(Warn{What: "a remote daemon " + how})
 	s := r.session
-	e.frame(r, Live, &wire.Bye{Kind: string(protocol.VersionMismatch), Reason: "your Earshot " + how + "; use the same version on both sides"})
+	e.frame(r, Live, &wire.Bye{Kind: string(kind), Reason: "your Earshot " + how + "; " + advice})
 	e.dropRemote(r)
 	e.emit(CloseLink{Link: r.id, Reason: how})
 	switch {
 	case s.id == "":
-		e.notWelcome(r, protocol.Errorf(protocol.VersionMismatch, "The host's Earshot %s; use the same version on both sides.", how))
+		e.notWelcome(r, protocol.Errorf(kind, "The host's Earshot %s; %s.", how, advice))
 		return
 	case !s.host:
 		e.over(s, "the host's Earshot "+how)
@@ -160,7 +169,7 @@ func (e *Engine) listFor(r *remote, f *wire.List) {
 	if !e.begun(r) {
 		return
 	}
-	e.listHere(r.session, f.Path, f.Recursive, clean(f.Cursor, docpath.MaxLen), func(entries []Entry, cursor string, err *protocol.Error) {
+	e.listHere(r.session, f.Path, f.Recursive, f.Cursor, func(entries []Entry, cursor string, err *protocol.Error) {
 		r.asked--
 		if e.links[r.id] != r {
 			return
@@ -215,6 +224,7 @@ func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
 		d.builds(r.member, d.text.Head())
 	}
 	d.shown = true
+	delete(d.outdated, r.member)
 	st := d.state()
 	e.frame(r, Live, &wire.Opened{Op: op, Doc: d.num, Instance: d.instance, Path: d.path.String(), Size: len(b), State: &st})
 	for len(b) > wire.MaxPiece {
@@ -289,7 +299,7 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 		if owner, ok := d.owners[a]; ok && owner != m.ID {
 			return "an edit was made in another's name"
 		}
-		if _, ok := d.owners[a]; !ok && d.text.NextSeq(a) > 0 {
+		if _, ok := d.owners[a]; !ok && (d.text.NextSeq(a) > 0 || d.isOwn(a)) {
 			return "an edit was made in another's name"
 		}
 	}
@@ -297,6 +307,11 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 		return "the text would grow over 32 MiB"
 	}
 	return ""
+}
+
+// isOwn tells whether a name is that of a buffer here, though nothing was done under it yet.
+func (d *document) isOwn(a crdt.Agent) bool {
+	return slices.ContainsFunc(d.mirrors, func(m *mirror) bool { return m.agent == a })
 }
 
 // maxSlack is how far over the limit what describes an edit may reach.

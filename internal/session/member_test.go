@@ -214,7 +214,7 @@ func TestAutoAdmitsOne(t *testing.T) {
 	}
 }
 
-func TestMaxKnocksAndGuests(t *testing.T) {
+func TestA5MaxKnocksAndGuests(t *testing.T) {
 	_, host, _ := door(t, func(p *protocol.ShareParams) { p.Guests = MaxKnocks + 1 })
 	for i := range IntroID(MaxKnocks) {
 		host.knock(i+1, "Ann")
@@ -270,8 +270,8 @@ func TestViewer(t *testing.T) {
 	w.want("aXYZc", ed, host, guest)
 }
 
-// TestSetRoleWithEditsUnderWay: they come too late, the copy is void, and the buffers follow the host.
-func TestSetRoleWithEditsUnderWay(t *testing.T) {
+// TestA3SetRoleWithEditsUnderWay: they come too late, the copy is void, and the buffers follow the host.
+func TestA3SetRoleWithEditsUnderWay(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	ed := guest.connect()
 	ed.fetch(w.uri("a.txt"))
@@ -358,7 +358,7 @@ func TestVoidWithAnEditUnderWay(t *testing.T) {
 	}
 }
 
-func TestRemoveMember(t *testing.T) {
+func TestA3RemoveMember(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	ed := guest.connect()
 	ed.fetch(w.uri("a.txt"))
@@ -391,8 +391,8 @@ func TestRemoveMember(t *testing.T) {
 	}
 }
 
-// TestOnlyTheHost decides.
-func TestOnlyTheHost(t *testing.T) {
+// TestA1OnlyTheHost decides.
+func TestA1OnlyTheHost(t *testing.T) {
 	_, host, guest := pair(t, "abc")
 	ed := guest.connect()
 	for _, p := range []protocol.DaemonParams{
@@ -404,6 +404,7 @@ func TestOnlyTheHost(t *testing.T) {
 		wantKind(t, ed.fails(p), protocol.NotHost)
 	}
 	wantInvalid(t, host.connect().fails(&protocol.SetRoleParams{Session: host.shared(), Member: guest.member, Role: protocol.RoleHost}))
+	wantInvalid(t, host.connect().fails(&protocol.AdmitMemberParams{Session: host.shared(), Member: guest.member, Role: protocol.RoleHost}))
 	wantInvalid(t, ed.fails(&protocol.JoinParams{Code: "CODE", Role: protocol.RoleHost}))
 }
 

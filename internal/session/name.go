@@ -1,9 +1,11 @@
 package session
 
 import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
+	"fmt"
+	"slices"
+
+	"earshot/internal/screen"
+	"earshot/protocol"
 )
 
 // Limits of what others are called and say, in code points: what fits on a status line, and in a message.
@@ -12,36 +14,24 @@ const (
 	MaxSentence = 500
 )
 
-// clean makes a text from outside fit for a screen: no control, escape, format or bidi characters, spaces joined, and
-// not longer than most code points.
-func clean(s string, most int) string {
-	var b strings.Builder
-	n, space := 0, false
-	for _, r := range s {
-		switch {
-		case unicode.IsSpace(r):
-			space = b.Len() > 0
-			continue
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), unicode.Is(unicode.Cs, r):
-			continue
-		}
-		if space {
-			b.WriteByte(' ')
-			n, space = n+1, false
-		}
-		if n++; n > most {
-			break
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
-}
-
 func (e *Engine) nameFor(c *client, asked string) string {
-	for _, name := range []string{clean(asked, MaxName), c.name, clean(e.cfg.Name, MaxName)} {
+	for _, name := range []string{screen.Line(asked, MaxName), c.name, screen.Line(e.cfg.Name, MaxName)} {
 		if name != "" {
 			return name
 		}
 	}
 	return "somebody"
+}
+
+// calledApart gives a newcomer a name that nobody here has: names are not verified, and one who takes another's shall not pass
+// for them on any screen.
+func (s *session) calledApart(name string) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(s.members, func(m *protocol.Member) bool { return screen.Same(m.Name, name) })
+	}
+	apart := name
+	for n := 2; taken(apart); n++ { // ends: there are fewer members than numbers
+		apart = fmt.Sprintf("%s (%d)", screen.Line(name, MaxName-len(" (99)")), n)
+	}
+	return apart
 }

@@ -8,6 +8,7 @@ import (
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"
+	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -190,8 +191,10 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	s := r.session
 	if s.host {
 		f.Member = r.member // the host says who it was
+	} else if !isID(f.Member) {
+		return
 	}
-	key := f.Member + "/" + clean(f.Client, MaxName)
+	key := f.Member + "/" + screen.Line(f.Client, MaxName)
 	old := r.cursors[key]
 	if old != nil && old.seq >= f.Seq {
 		return
@@ -199,7 +202,7 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	if old == nil && len(r.cursors) >= MaxCursors && !r.evict() {
 		return
 	}
-	p := &presence{member: f.Member, client: clean(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
+	p := &presence{member: f.Member, client: screen.Line(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
 	r.cursors[key] = p
 	if s.host {
 		e.spreadPresence(s, p, r)

@@ -217,8 +217,8 @@ func (s *stranger) opens() (*crdt.Doc, uint32) {
 	return doc, num
 }
 
-// TestMaxCursors: a guest may show so many cursors; of those that are gone the place is given to others.
-func TestMaxCursors(t *testing.T) {
+// TestA5MaxCursors: a guest may show so many cursors; of those that are gone the place is given to others.
+func TestA5MaxCursors(t *testing.T) {
 	w, host, _ := pair(t, "abc")
 	ed := host.connect()
 	ed.open(fileURI, "abc")
@@ -244,8 +244,8 @@ func TestMaxCursors(t *testing.T) {
 	w.pass(time.Second)
 }
 
-// TestPresenceFromOutside: places and versions may be anything.
-func TestPresenceFromOutside(t *testing.T) {
+// TestA4PresenceFromOutside: places and versions may be anything.
+func TestA4PresenceFromOutside(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	ed, other := host.connect(), guest.connect()
 	ed.open(fileURI, "abc")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"earshot/internal/crdt"
+	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -189,7 +190,7 @@ func lostLink() *protocol.Error {
 }
 
 func fromWire(f *wire.Failure) *protocol.Error {
-	return protocol.Errorf(protocol.Kind(clean(f.Kind, MaxName)), "%s", clean(f.Message, MaxSentence))
+	return protocol.Errorf(protocol.Kind(screen.Line(f.Kind, MaxName)), "%s", screen.Line(f.Message, MaxSentence))
 }
 
 func toWire(err *protocol.Error) *wire.Failure {

@@ -6,6 +6,7 @@ import (
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"
+	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
 )
@@ -65,7 +66,7 @@ func (sv *server) Initialize(r protocol.Request[protocol.InitializeResult], p *p
 func (c *client) initialize(p *protocol.InitializeParams) {
 	c.initialized = true
 	if p.ClientInfo != nil {
-		c.program = clean(p.ClientInfo.Name, MaxName)
+		c.program = screen.Line(p.ClientInfo.Name, MaxName)
 	}
 	if g := p.Capabilities.General; g != nil {
 		for _, name := range g.PositionEncodings {
@@ -83,7 +84,7 @@ func (c *client) initialize(p *protocol.InitializeParams) {
 		c.shows = w.ShowDocument.Support
 	}
 	if o := p.InitializationOptions; o != nil {
-		c.name = clean(o.Name, MaxName)
+		c.name = screen.Line(o.Name, MaxName)
 		if c.exact {
 			c.replica = o.Replica
 		}

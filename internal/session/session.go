@@ -41,6 +41,8 @@ type session struct {
 	endings           int                  // under way: texts are being saved first
 	inviting          []protocol.Request[protocol.InviteResult]
 	aliases           map[docpath.Path]*document // second names of files that are open under another
+	asks              bool                       // though admission is auto: someone was removed
+	spent             map[string]*spent          // by member
 
 	// Guest.
 	up       *remote // the link to the host, nil while it is broken
@@ -60,6 +62,7 @@ type remote struct {
 	member  string // whose daemon is at the other end; "" until it is known
 	docs    map[uint32]*remoteDoc
 	pending int                  // bytes of unfinished messages of all docs
+	spent   *spent               // of what may come of it
 	cursors map[string]*presence // by client
 
 	amiss      int       // how often what came of it could not be read or did not fit,

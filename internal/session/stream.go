@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"earshot/internal/crdt"
+	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -38,6 +39,10 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 	d := r.session.doc(f.Doc)
 	if d == nil || !d.ready {
 		e.frame(r, Live, &wire.Reset{Doc: f.Doc, Turn: f.Turn, Reason: "the host does not have it open any more"})
+		return
+	}
+	if d.outdated[r.member] {
+		e.reset(r, d, f.Turn, demoted)
 		return
 	}
 	lacking, err := d.text.SinceSummary(f.Summary)
@@ -229,9 +234,11 @@ func (e *Engine) takeReset(s *session, f *wire.Reset) {
 		e.outOfStep(d)
 		return
 	}
-	reason := clean(f.Reason, MaxSentence)
-	for _, m := range d.mirrors {
-		e.tell(m.client, protocol.MessageWarning, "The host did not take an edit to this text ("+reason+"); it is being brought back to the host's text.")
+	if d.unacked() { // else nothing of these people's is lost, and there is nothing to tell
+		reason := screen.Line(f.Reason, MaxSentence)
+		for _, m := range d.mirrors {
+			e.tell(m.client, protocol.MessageWarning, "The host did not take an edit to this text ("+reason+"); it is being brought back to the host's text.")
+		}
 	}
 	e.refetch(d)
 }

@@ -213,8 +213,8 @@ func TestStreamsOutOfStep(t *testing.T) {
 	}
 }
 
-// TestNonsenseWithoutEnd: who sends nothing else is shown the door, or left, once it is too much; the others go on.
-func TestNonsenseWithoutEnd(t *testing.T) {
+// TestA5NonsenseWithoutEnd: who sends nothing else is shown the door, or left, once it is too much; the others go on.
+func TestA5NonsenseWithoutEnd(t *testing.T) {
 	t.Run("a guest", func(t *testing.T) {
 		w, h, g := shared(t, "abc")
 		eve := h.n.admit(5000, "eve")

@@ -36,6 +36,34 @@ func TestS2ForbiddenNames(t *testing.T) {
 	everywhere(t, doors, program)
 }
 
+// squeezed finds compression: nothing that crosses the network or the socket is compressed, so that a few bytes never become
+// many before they are looked at.
+func squeezed(s source) []string {
+	var found []string
+	for _, spec := range s.syntax.Imports {
+		if name := strings.Trim(spec.Path.Value, `"`); strings.HasPrefix(name, "compress/") || strings.HasPrefix(name, "archive/") ||
+			strings.Contains(name, "zstd") || strings.Contains(name, "brotli") {
+			found = append(found, fmt.Sprintf("%s: %s: nothing is compressed on its way", s.at(spec.Pos()), name))
+		}
+	}
+	return append(found, find(s, func(n ast.Node) string {
+		name, ok := n.(*ast.Ident)
+		if !ok || name.Name != "EnableCompression" && name.Name != "EnableWriteCompression" {
+			return ""
+		}
+		return name.Name + ": nothing is compressed on its way"
+	})...)
+}
+
+func TestA7NothingIsCompressed(t *testing.T) {
+	shows(t, squeezed, "x.go", `import "compress/flate"`, `import "bytes"`)
+	shows(t, squeezed, "x.go", "var x = websocket.Upgrader{EnableCompression: true}", "var x = websocket.Upgrader{}")
+	measures := []string{"internal/bench", "internal/crdt/replay"} // they read recordings from files of this repository
+	everywhere(t, squeezed, func(s source) bool {
+		return program(s) && !slices.ContainsFunc(measures, func(dir string) bool { return strings.HasPrefix(s.path, dir+"/") })
+	})
+}
+
 // sleeps finds time.Sleep in a test unless it stands inside a synctest bubble, where time is virtual: in what is handed to
 // synctest.Test or to a function called …Bubble, in a function whose comment says that it runs in a bubble, or on a line
 // that does.

@@ -36,11 +36,13 @@ var table = map[string]row{
 		why:  "measures the core alone; compiled to wasm too, to see that it ends with the same texts"},
 	"internal/docpath": {
 		why: "the one parser for shared paths is read line by line; it stands alone"},
+	"internal/screen": {
+		why: "every daemon, command and page cleans what it shows by it: it drags nothing along"},
 	"internal/introduction": {
 		others: []string{"github.com/gtank/ristretto255"},
 		why:    "reviewed line by line: nothing but the group beneath it"},
 	"internal/session": {
-		ours: []string{"internal/crdt", "internal/text", "internal/docpath", "protocol", "protocol/wire"},
+		ours: []string{"internal/crdt", "internal/text", "internal/docpath", "internal/screen", "protocol", "protocol/wire"},
 		why:  "the engine knows no socket, disk or network"},
 
 	"internal/rpc": {

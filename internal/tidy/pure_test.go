@@ -11,7 +11,7 @@ import (
 
 // pure packages are functions of their arguments: the same calls give the same bytes, so that the simulator can replay a
 // history from its seed and the browser runs the same code.
-var pure = []string{"internal/session", "internal/crdt", "internal/text", "internal/docpath", "internal/introduction"}
+var pure = []string{"internal/session", "internal/crdt", "internal/text", "internal/docpath", "internal/introduction", "internal/screen"}
 
 // impure is what no pure package may import. crypto/rand is there too: introduction is handed its randomness.
 var impure = []string{

@@ -275,7 +275,7 @@ local function knock(name)
     },
   })
   t.wait(function()
-    return t.heard('wants to join (check 12 34)')
+    return t.heard('wants to join as editor, check 12 34 (name not verified')
   end, 'the knock')
 end
 

@@ -381,8 +381,10 @@ end
 ---@param name? string
 ---@param act fun(question: earshot.Question)
 local function with_question(name, act)
+  -- One who took a name that was here already is marked by the daemon, "Ana (2)", and meant by it too.
   local open_questions = vim.tbl_filter(function(question)
-    return not name or ui.name(question.member.name):lower() == name:lower()
+    local called = ui.name(question.member.name):lower()
+    return not name or called == name:lower() or called:gsub(' %(%d+%)$', '') == name:lower()
   end, ui.waiting())
   if #open_questions == 0 then
     return ui.say('Nobody waits at the door.', vim.log.levels.WARN)
@@ -393,7 +395,7 @@ local function with_question(name, act)
   vim.ui.select(open_questions, {
     prompt = 'Whom?',
     format_item = function(question)
-      return ('%s (check %s)'):format(ui.name(question.member.name), ui.clean(question.check))
+      return ('%s (check %s)'):format(ui.introduced(question.member), ui.clean(question.check))
     end,
   }, function(question)
     if question then

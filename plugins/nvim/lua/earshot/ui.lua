@@ -1,7 +1,8 @@
 --- Talking to the person. A message never asks for a key; a question never catches keys meant for the text.
 local M = {}
 
---- Names and reasons come from other people: no control characters, and no longer than a label may be.
+--- Names and reasons come from other people. The daemon cleans them; what is shown is cleaned again here, for a
+--- daemon may be older than this plugin. A name is no longer than a label may be.
 local LONGEST_NAME = 24
 local LOG_LINES = 200
 --- A question waits until no key has come for this long.
@@ -10,10 +11,35 @@ local QUIET_MS = 1000
 ---@type string[]
 local log = {}
 
+--- What must not reach the screen beside ASCII's controls, as UTF-8: those of C1, what turns the writing round or has
+--- no width, line separators, tags.
+local HIDDEN = {
+  '\194[\128-\159\173]', -- U+0080 to U+009F, U+00AD
+  '\216\156', -- U+061C
+  '\205\143', -- U+034F
+  '\225\133[\159\160]', -- U+115F, U+1160
+  '\225\160[\139-\143]', -- U+180B to U+180F
+  '\226\128[\139-\143\168-\174]', -- U+200B to U+200F, U+2028 to U+202E
+  '\226\129[\160-\175]', -- U+2060 to U+206F
+  '\226\160\128', -- U+2800
+  '\227\133\164', -- U+3164
+  '\239\184[\128-\143]', -- U+FE00 to U+FE0F
+  '\239\187\191', -- U+FEFF
+  '\239\190\160', -- U+FFA0
+  '\239\191[\176-\187]', -- U+FFF0 to U+FFFB
+  '\243\160[\128-\135][\128-\191]', -- U+E0000 to U+E01FF
+}
+
 ---@param text any
 ---@return string
 function M.clean(text)
-  return (tostring(text or ''):gsub('[%c\127]+', ' '))
+  local clean = tostring(text or ''):gsub('[%c\127]+', ' ')
+  if clean:find('[\128-\255]') then
+    for _, hidden in ipairs(HIDDEN) do
+      clean = clean:gsub(hidden, '')
+    end
+  end
+  return clean
 end
 
 ---@param name any
@@ -64,6 +90,7 @@ end
 ---@param title string
 ---@return integer buf
 function M.float(lines, title)
+  lines = vim.tbl_map(M.clean, lines)
   local width = #title + 2
   for _, line in ipairs(lines) do
     width = math.max(width, vim.fn.strdisplaywidth(line))
@@ -163,6 +190,20 @@ function M.decide(question, admit, role)
   M.say(('%s was %s.'):format(M.name(question.member.name), admit and 'admitted' or 'refused'))
 end
 
+--- What is to be known of how a guest presents itself.
+---@param member table
+---@return string
+local function unverified(member)
+  local client = vim.trim(M.clean(member.client))
+  return client == '' and '(name not verified)' or ('(name not verified, with %s)'):format(M.name(client))
+end
+
+---@param member table
+---@return string
+function M.introduced(member)
+  return M.name(member.name) .. ' ' .. unverified(member)
+end
+
 --- Asks by a list. What comes first, and what a stray key would give, lets nobody in.
 ---@param question earshot.Question
 function M.ask(question)
@@ -177,7 +218,11 @@ function M.ask(question)
     table.remove(choices, 3)
   end
   vim.ui.select(choices, {
-    prompt = ('%s wants to join; both of you see the check %s:'):format(who, M.clean(question.check)),
+    prompt = ('%s wants to join as %s; both of you see the check %s:'):format(
+      M.introduced(question.member),
+      M.clean(question.member.role or 'editor'),
+      M.clean(question.check)
+    ),
     format_item = function(choice)
       return choice.label
     end,
@@ -194,9 +239,11 @@ end
 function M.knock(id, question)
   M.questions[id] = question
   M.say(
-    ('%s wants to join (check %s): :Earshot admit or :Earshot refuse.'):format(
+    ('%s wants to join as %s, check %s %s: :Earshot admit or :Earshot refuse.'):format(
       M.name(question.member.name),
-      M.clean(question.check)
+      M.clean(question.member.role or 'editor'),
+      M.clean(question.check),
+      unverified(question.member)
     ),
     vim.log.levels.WARN
   )
