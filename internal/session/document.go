@@ -42,15 +42,17 @@ type document struct {
 	pins     []pin
 	shown    bool                      // an editor or a guest has had it: its text is no longer one editor's affair
 	owners   map[crdt.Agent]string     // host: whose events an agent's are
+	names    map[string]int            // host: by member, how many agents it owns
 	heirs    map[crdt.Agent]crdt.Agent // of the agents of buffers here: who goes on for each; most for themselves
 	skewed   map[crdt.Agent]bool       // whose heirs made events on what their buffers did not show yet
 	outdated map[string]bool           // host: members whose copies are from before they were made viewers
 	marked   map[string]time.Time      // member → when its last change was told to subscribers of events
 	idle     time.Time                 // since when nobody has it; zero while somebody has
 
-	floors  map[string]crdt.Frontier // host: by member, what all that the guest may yet do builds on
-	floor   crdt.Frontier            // guest: what the host was told of that
-	askedAt time.Time                // host: when the guests were last asked
+	floors   map[string]crdt.Frontier // host: by member, what all that the guest may yet do builds on
+	floor    crdt.Frontier            // guest: what the host was told of that
+	askedAt  time.Time                // host: when the guests were last asked
+	pressure pressure                 // host
 
 	inTouched bool
 	stepFrom  crdt.Frontier // head when its editors were last brought up to date,

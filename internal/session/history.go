@@ -26,7 +26,15 @@ const (
 	floorEvery = 2 * time.Second
 	// floorPressed is the same where the history is half full: a frame of 20 bytes to each guest, and one back.
 	floorPressed = floorEvery / 20
+	// holdFor is how long a guest may hold back a history that is half full: what an editor may take to answer.
+	holdFor = AnswerWait
 )
+
+// pressure is what is asked of guests while a history is half full.
+type pressure struct {
+	since time.Time // zero: it is not
+	at    crdt.Version
+}
 
 // keep is how much of a document's history is kept whatever happens.
 func (c *Config) keep() crdt.Amount {
@@ -60,6 +68,9 @@ func (d *document) kept(a crdt.Amount) crdt.Frontier {
 // shorten has the history end where it may, if it has grown too long.
 func (e *Engine) shorten(d *document) {
 	s := d.session
+	if s.host {
+		e.press(d)
+	}
 	wait := floorEvery
 	if d.text.HalfFull() {
 		wait = floorPressed
@@ -74,6 +85,44 @@ func (e *Engine) shorten(d *document) {
 		}
 	}
 	e.forget(d)
+}
+
+// press voids the copy of each guest that holds back a history which is half full, be it that it does not answer, that it
+// answers with what it needed long ago, or that its editor stands still: else one guest could have it fill up, and nobody could
+// type any more. A guest that is away is waited for no longer.
+func (e *Engine) press(d *document) {
+	p := &d.pressure
+	if !d.text.HalfFull() {
+		*p = pressure{}
+		return
+	}
+	if !p.since.IsZero() && !due(p.since.Add(holdFor), e.now) {
+		return
+	}
+	// If it is forgotten, all have gone beyond it.
+	if at, err := d.text.Frontier(p.at); err == nil && !p.since.IsZero() {
+		for _, r := range d.session.remotes {
+			if r.synced(d) && !d.text.Contains(d.floors[r.member], at) {
+				e.reset(r, d, r.docs[d.num].turn, "its history had to end, and an editor of yours stood still")
+			}
+		}
+		for member, floor := range d.floors {
+			if _, away := d.session.away[member]; away && !d.text.Contains(floor, at) {
+				d.closedBy(member)
+			}
+		}
+		e.forget(d)
+	}
+	*p = pressure{e.now, d.text.Version(d.text.Head())}
+}
+
+// heldBackBy tells whether a history that is half full can't end because of a guest.
+func (d *document) heldBackBy(member string) bool {
+	if d.pressure.since.IsZero() || !d.text.HalfFull() {
+		return false
+	}
+	at, err := d.text.Frontier(d.pressure.at)
+	return err == nil && !d.text.Contains(d.floors[member], at)
 }
 
 // forget lets go of what came before the floor of all members, and tells them.

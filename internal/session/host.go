@@ -127,7 +127,7 @@ func (e *Engine) newDocument(s *session, p docpath.Path) *document {
 	if !s.host && len(s.docs) >= keepIdle {
 		e.dropIdle(s)
 	}
-	d := &document{session: s, path: p, instance: e.id(), owners: map[crdt.Agent]string{}, heirs: map[crdt.Agent]crdt.Agent{}}
+	d := &document{session: s, path: p, instance: e.id(), owners: map[crdt.Agent]string{}, names: map[string]int{}, heirs: map[crdt.Agent]crdt.Agent{}}
 	if s.host {
 		s.lastNum++
 		d.num = s.lastNum

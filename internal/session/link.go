@@ -23,7 +23,7 @@ func (e *Engine) frameArrived(ev FrameArrived) {
 		return
 	}
 	if !r.affords(e.now, f, len(ev.Data)) {
-		e.expel(r, protocol.RateLimited, "sent far more than people type", "join again, and look what types so much")
+		e.tooMuch(r)
 		return
 	}
 	if r.session.host {
@@ -36,6 +36,10 @@ func (e *Engine) frameArrived(ev FrameArrived) {
 // misbehaved closes the link to a daemon that breaks the rules: the session goes on without it.
 func (e *Engine) misbehaved(r *remote, how string) {
 	e.expel(r, protocol.VersionMismatch, how, "use the same version on both sides")
+}
+
+func (e *Engine) tooMuch(r *remote) {
+	e.expel(r, protocol.RateLimited, "sent far more than people type", "join again, and look what types so much")
 }
 
 // expel shows a remote the door for good, with a word of what it did and what its people can do.
@@ -295,6 +299,7 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 	if d.readonly {
 		return "the file is read-only"
 	}
+	fresh := map[crdt.Agent]bool{}
 	for _, a := range got.authors {
 		if owner, ok := d.owners[a]; ok && owner != m.ID {
 			return "an edit was made in another's name"
@@ -302,12 +307,22 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 		if _, ok := d.owners[a]; !ok && (d.text.NextSeq(a) > 0 || d.isOwn(a)) {
 			return "an edit was made in another's name"
 		}
+		if d.owners[a] == "" {
+			fresh[a] = true
+		}
+	}
+	if d.names[m.ID]+len(fresh) > MaxNames {
+		return "you have changed it under too many names; join again"
 	}
 	if d.text.Text().Size()+got.size > crdt.MaxText+maxSlack {
 		return "the text would grow over 32 MiB"
 	}
 	return ""
 }
+
+// MaxNames is under how many names, one for each attachment of a buffer, a guest may change a document: half of what it can have
+// in all, for they are never forgotten, and one guest shall not use them up.
+const MaxNames = crdt.MaxAgents / 2
 
 // isOwn tells whether a name is that of a buffer here, though nothing was done under it yet.
 func (d *document) isOwn(a crdt.Agent) bool {

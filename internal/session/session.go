@@ -260,6 +260,9 @@ func (d *document) deadlines(at func(time.Time)) {
 		at(d.idle.Add(DocumentGrace))
 	}
 	at(d.checkDue())
+	if !d.pressure.since.IsZero() {
+		at(d.pressure.since.Add(holdFor))
+	}
 }
 
 func (e *Engine) expireSession(s *session) {
@@ -303,6 +306,9 @@ func (e *Engine) expireDocument(d *document) {
 		}
 	}
 	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool { return due(l.since.Add(LostGrace), e.now) })
+	if p := &d.pressure; !p.since.IsZero() && due(p.since.Add(holdFor), e.now) {
+		e.touch(d)
+	}
 	if d.used() {
 		d.idle = time.Time{}
 		return

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"earshot/internal/crdt"
 	"earshot/protocol/wire"
 )
 
@@ -67,6 +68,15 @@ func take(until *time.Time, now time.Time, cost, ahead time.Duration) bool {
 	}
 	*until = until.Add(cost)
 	return until.Sub(now) <= ahead
+}
+
+// fills counts what a member that holds back a history which is half full adds to it; false is too much. From half to full
+// takes two bursts, so that it is shown the door on the way.
+func (sp *spent) fills(now time.Time, was, is crdt.Amount) bool {
+	const half = frameBurst / 2
+	frames := 4 * max((is.Events-was.Events)/(crdt.MaxEvents/2/half), (is.Runs-was.Runs)/(crdt.MaxRuns/2/half),
+		(is.Bytes-was.Bytes)/(crdt.MaxContent/2/half))
+	return take(&sp.frames, now, time.Duration(frames)*frameEach, frameBurst*frameEach)
 }
 
 // asksFor tells whether a snapshot is on its way that was asked for by this number.

@@ -91,7 +91,7 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 		return
 	}
 	e.shareEvents(d)
-	before := d.text.Head()
+	before, was, holds := d.text.Head(), d.text.History(), d.heldBackBy(m.ID)
 	patch, err := got.merge(d)
 	switch {
 	case errors.Is(err, crdt.ErrTooLarge):
@@ -103,7 +103,10 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 		return
 	}
 	for _, a := range got.authors {
-		d.owners[a] = m.ID
+		if d.owners[a] == "" {
+			d.owners[a] = m.ID
+			d.names[m.ID]++
+		}
 	}
 	rd.taken++
 	e.frame(r, Live, &wire.Ack{Doc: d.num, Count: rd.taken})
@@ -113,6 +116,9 @@ func (e *Engine) eventsFrom(r *remote, f *wire.Events) {
 	e.relay(d, before, r)
 	e.happened(d, m.ID)
 	e.touch(d)
+	if holds && !r.spent.fills(e.now, was, d.text.History()) {
+		e.tooMuch(r)
+	}
 }
 
 // bears counts what came over a link and made no sense; false is too much of it.
