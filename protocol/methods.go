@@ -83,7 +83,7 @@ type Daemon interface {
 	// SetRole changes what a member may do.
 	//rpc:method member/setRole
 	SetRole(r Request[Empty], p *SetRoleParams)
-	// RemoveMember sends a member away.
+	// RemoveMember sends a member away for good. Where guests came in unasked, whoever comes from then on is asked about.
 	//rpc:method member/remove
 	RemoveMember(r Request[Empty], p *RemoveMemberParams)
 

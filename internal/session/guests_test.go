@@ -257,7 +257,7 @@ func TestA2PresenceWritesNothing(t *testing.T) {
 // edit of theirs is in an honest one's name or in each other's, and what the honest type is there.
 func TestA4Authors(t *testing.T) {
 	claimed := 0
-	for seed := range threat.Times(60, 2000) {
+	for seed := range threat.Times(60, 10_000) {
 		d := randomDice(uint64(seed)+1<<41, 500)
 		w, host, guest := pair(t, "abc\n")
 		h, g := host.connect(), guest.connect()
@@ -640,7 +640,7 @@ func TestA15NamesApart(t *testing.T) {
 // TestA16NothingActs: whatever a guest sends, the host's editors are asked for edits of shared texts and for nothing else: they are
 // shown no document, run nothing, format and complete nothing, and no request of the other side's reaches them.
 func TestA16NothingActs(t *testing.T) {
-	for seed := range threat.Times(40, 2000) {
+	for seed := range threat.Times(40, 10_000) {
 		d := randomDice(uint64(seed)+1<<42, 400)
 		c := callerAs(t, editing)
 		stocky := c.host.connect(stock("plain"))

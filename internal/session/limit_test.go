@@ -203,8 +203,11 @@ func TestA4Ownership(t *testing.T) {
 	h.open(fileURI, "abc")
 	ed.adds("G")
 	h.adds("H")
+	idle := host.connect()
+	idle.open(fileURI, h.text())
 	s := host.admit(5000, "eve")
-	for name, a := range map[string]crdt.Agent{"a guest's": guest.doc().mirrors[0].agent, "the host's": host.doc().mirrors[0].agent} {
+	for name, a := range map[string]crdt.Agent{"a guest's": guest.doc().mirrors[0].agent, "the host's": host.doc().mirrors[0].agent,
+		"the host's, in which nothing was done": host.doc().mirrors[1].agent} {
 		doc, num := s.opens()
 		before := doc.Head()
 		if _, _, err := doc.Edit(a, before, text.Patch{{Pos: 0, Ins: "evil"}}); err != nil {

@@ -368,7 +368,7 @@ func TestA1Garbage(t *testing.T) {
 // its other members stay as they are to the byte, and so does the text that others see.
 func TestA1ViewersWriteNothing(t *testing.T) {
 	frames := 0
-	for seed := range threat.Times(60, 3000) {
+	for seed := range threat.Times(60, 20_000) {
 		d := randomDice(uint64(seed), 600)
 		c := callerAs(t, viewer)
 		forge := &forger{doc: c.doc, num: c.num, mine: 42}
@@ -791,7 +791,7 @@ func TestH3Matrix(t *testing.T) {
 
 // TestH3HostsWriteNothing: whatever a host sends, its guest's own share and disk, and its other session, stay as they are.
 func TestH3HostsWriteNothing(t *testing.T) {
-	for seed := range threat.Times(60, 3000) {
+	for seed := range threat.Times(60, 20_000) {
 		d := randomDice(uint64(seed)+1<<40, 400)
 		h := newHosted(t)
 		forge := &forger{doc: h.doc, mine: 42, num: 1}

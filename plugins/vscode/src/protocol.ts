@@ -740,7 +740,8 @@ export interface DaemonRequests {
   "member/admit": { params: AdmitMemberParams; result: Empty };
   /** Changes what a member may do. */
   "member/setRole": { params: SetRoleParams; result: Empty };
-  /** Sends a member away. */
+  /** Sends a member away for good. Where guests came in unasked, whoever comes from then on is asked
+   * about. */
   "member/remove": { params: RemoveMemberParams; result: Empty };
   /** Leads this editor along with a member. */
   "presence/follow": { params: FollowParams; result: Empty };

@@ -670,7 +670,7 @@
 ---| "session/list" # Lists this daemon's sessions.
 ---| "member/admit" # Decides on a waiting guest.
 ---| "member/setRole" # Changes what a member may do.
----| "member/remove" # Sends a member away.
+---| "member/remove" # Sends a member away for good. Where guests came in unasked, whoever comes from then on is asked about.
 ---| "presence/follow" # Leads this editor along with a member.
 ---| "presence/summon" # Asks everyone to look here.
 ---| "file/list" # Lists the shared folder.
