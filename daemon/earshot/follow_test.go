@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"go.uber.org/zap"
@@ -77,6 +78,33 @@ func TestSettleEnds(t *testing.T) {
 	f.settle()
 	if got := len(b.text()); got != settleRounds {
 		t.Errorf("got %d edits taken, want those of %d rounds", got, settleRounds)
+	}
+}
+
+// endlessDaemon has another page of its listing, whatever cursor is asked for.
+type endlessDaemon struct {
+	lateDaemon
+	pages int
+}
+
+func (d *endlessDaemon) Call(c *rpc.Conn, id protocol.RequestID, p protocol.DaemonParams) {
+	if _, ok := p.(*protocol.ListFilesParams); !ok {
+		d.lateDaemon.Call(c, id, p)
+		return
+	}
+	d.pages++
+	c.Reply(id, protocol.ListFilesResult{Entries: []protocol.Entry{}, Cursor: strconv.Itoa(d.pages)})
+}
+
+// TestH3EndlessListing: a host whose listing has no end does not keep its guest's command from going on.
+func TestH3EndlessListing(t *testing.T) {
+	d := &endlessDaemon{}
+	f := followTest(t, d)
+	if err := f.eachPage(func([]protocol.Entry) {}); err != nil {
+		t.Fatal(err)
+	}
+	if d.pages != maxPages {
+		t.Errorf("%d pages were asked for, want %d", d.pages, maxPages)
 	}
 }
 

@@ -350,7 +350,9 @@ func TestA1Matrix(t *testing.T) {
 
 // TestA1Garbage: bytes that are no frame show the sender the door, and change nothing.
 func TestA1Garbage(t *testing.T) {
-	for _, b := range [][]byte{{}, {0}, {0xff}, []byte("\x15{"), []byte("\x40"), []byte("\x1a{\"seq\":-1}"), make([]byte, wire.MaxFrame+1)} {
+	for _, b := range [][]byte{{}, {0}, {0xff}, []byte("\x15{"), []byte("\x40"), []byte("\x1a{\"seq\":-1}"),
+		wire.Encode(&wire.Hello{Version: wire.FrameVersion, Name: strings.Repeat("x", wire.MaxFrame)}),
+		append([]byte{0x40, 4, 0}, make([]byte, wire.MaxPiece+1)...), []byte("\x1a" + strings.Repeat("[", 20_000))} {
 		for _, standing := range standings {
 			c := callerAs(t, standing)
 			want := "Bye: your Earshot sent a message that can't be read; use the same version on both sides, door, +members"
