@@ -607,6 +607,23 @@ func TestA14Words(t *testing.T) {
 	}
 }
 
+// TestH3Cursors: a guest keeps cursors of members alone, and so many.
+func TestH3Cursors(t *testing.T) {
+	g, host, _ := visitor(t, newWorld(t))
+	for i := range 3 * MaxCursors {
+		host.sends(&wire.Presence{Member: strings.Repeat("x", 11+i%2*1000), Client: fmt.Sprint(i), Seq: 1, Doc: 1})
+	}
+	if n := len(g.e.links[host.link].cursors); n != 0 {
+		t.Errorf("%d cursors are kept of nobody", n)
+	}
+	for i := range 3 * MaxCursors {
+		host.sends(&wire.Presence{Member: "hhhhhhhhhh", Client: fmt.Sprint(i), Seq: 1, Doc: 1})
+	}
+	if n := len(g.e.links[host.link].cursors); n != MaxCursors {
+		t.Errorf("%d cursors are kept, want %d", n, MaxCursors)
+	}
+}
+
 // TestA15NamesApart: names are not verified. Who takes one that is here already, the host's too, is marked on every side.
 func TestA15NamesApart(t *testing.T) {
 	w := newWorld(t)

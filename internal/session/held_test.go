@@ -39,12 +39,12 @@ func (h *holder) deletes() {
 // TestA5HeldHistory: a guest that fills a text's history and holds it back leaves the others room to type, and what it holds is let
 // go of after a moment, whether it answers how far back it needs it or not. One that would fill it is shown the door.
 func TestA5HeldHistory(t *testing.T) {
-	for _, answers := range []bool{false, true} {
+	for _, how := range []string{"says nothing", "answers", "goes away"} {
 		w, h, g := shared(t, strings.Repeat("0123456789abcde\n", heldText/16))
 		eve := newHolder(h.n, 5000, 1000)
 		for i := range crdt.MaxEvents / heldText * 6 / 10 {
 			eve.deletes()
-			if answers {
+			if how == "answers" {
 				eve.sends(&wire.Floor{Doc: eve.num})
 				eve.sends(&wire.Floor{Doc: eve.num, Head: &wire.Head{Agent: 1001}})
 			}
@@ -56,6 +56,9 @@ func TestA5HeldHistory(t *testing.T) {
 		if !d.text.HalfFull() {
 			t.Fatalf("the history is %+v", d.text.History())
 		}
+		if how == "goes away" {
+			h.n.step(LinkDown{Link: 5000})
+		}
 		h.adds("!")
 		g.adds("?")
 		if len(h.text()) != 2 || g.text() != h.text() {
@@ -63,8 +66,8 @@ func TestA5HeldHistory(t *testing.T) {
 		}
 		w.pass(2*holdFor + floorEvery)
 		h.adds("!")
-		if d.text.HalfFull() || h.n.e.links[5000] == nil {
-			t.Errorf("after %v the history is %+v", 2*holdFor, d.text.History())
+		if d.text.HalfFull() || h.n.e.sessions[0].member(eve.id) == nil {
+			t.Errorf("one who %s: after %v the history is %+v", how, 2*holdFor, d.text.History())
 		}
 		w.want(h.n.head(), h, g, g.n)
 		again := newHolder(h.n, 5001, 2000)

@@ -299,7 +299,7 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 	if d.readonly {
 		return "the file is read-only"
 	}
-	fresh := map[crdt.Agent]bool{}
+	var fresh map[crdt.Agent]bool // nil as long as a person types on
 	for _, a := range got.authors {
 		if owner, ok := d.owners[a]; ok && owner != m.ID {
 			return "an edit was made in another's name"
@@ -308,6 +308,9 @@ func (e *Engine) mayNot(d *document, m *protocol.Member, got *arrived) string {
 			return "an edit was made in another's name"
 		}
 		if d.owners[a] == "" {
+			if fresh == nil {
+				fresh = map[crdt.Agent]bool{}
+			}
 			fresh[a] = true
 		}
 	}
