@@ -531,7 +531,7 @@ func spoil(v reflect.Value, s string, odd bool) {
 // no editor is sent anything that would steer a screen, turn its writing round, hide or run on. The frames are the rows of the
 // matrices, so that a new one is here too.
 func TestA14Screens(t *testing.T) {
-	for _, s := range nasty {
+	for i, s := range nasty {
 		host := callerAs(t, editing)
 		host.host.connect().call(&protocol.SubscribeParams{})
 		for _, r := range guestRows {
@@ -545,7 +545,10 @@ func TestA14Screens(t *testing.T) {
 			wantFit(t, host.host, fmt.Sprintf("%q in %s", s, r.name))
 		}
 		for _, odd := range []bool{false, true} {
-			for _, r := range hostRows {
+			for j, r := range hostRows {
+				if !threat.Whole && (i+j)%4 != 0 {
+					continue // each text and each frame comes, not each with each
+				}
 				h := newHosted(t)
 				script := h.g.connect()
 				script.call(&protocol.SubscribeParams{})
