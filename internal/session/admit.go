@@ -319,6 +319,7 @@ func (e *Engine) memberLeft(s *session, m *protocol.Member, how string) {
 	for _, d := range s.docs {
 		d.closedBy(m.ID)
 		delete(d.outdated, m.ID)
+		delete(d.names, m.ID)
 	}
 	e.emit(Forget{Session: s.id, Member: m.ID})
 	e.tellHappening(protocol.Happening{Event: "left", Session: s.id, Member: info, Reason: how})

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"earshot/internal/crdt"
-	"earshot/internal/screen"
 	"earshot/internal/threat"
 	"earshot/protocol"
 	"earshot/protocol/wire"
@@ -452,7 +452,8 @@ func unfit(v reflect.Value, path string) string {
 	case reflect.String:
 		s := v.String()
 		for _, r := range s {
-			if screen.Hidden(r) || unicode.IsControl(r) {
+			if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Cs, unicode.Co, unicode.Bidi_Control,
+				unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) { // not by the rule that is tested
 				return fmt.Sprintf("%s is %q", path, s)
 			}
 		}

@@ -74,6 +74,11 @@ func TestA5HeldHistory(t *testing.T) {
 			t.Errorf("one who %s: after %v the history is %+v", how, 2*holdFor, d.text.History())
 		}
 		w.want(h.n.head(), h, g, g.n)
+		for _, f := range h.n.fx {
+			if f, ok := f.(SendFrame); ok && f.Link != eve.link && frameName(f.Data) == "Reset" {
+				t.Errorf("one who %s: an honest guest's copy is void", how)
+			}
+		}
 	}
 }
 

@@ -89,10 +89,10 @@ func (e *Engine) shorten(d *document) {
 
 // press voids the copy of each guest that holds back a history which is half full, be it that it does not answer, that it
 // answers with what it needed long ago, or that its editor stands still: else one guest could have it fill up, and nobody could
-// type any more. A guest that is away is waited for no longer.
+// type any more. A guest that is away is waited for no longer. Until then they are asked again and again, though nothing happens.
 func (e *Engine) press(d *document) {
 	p := &d.pressure
-	if !d.text.HalfFull() {
+	if !d.text.HalfFull() || d.session.state != protocol.SessionOpen {
 		*p = pressure{}
 		return
 	}

@@ -261,7 +261,7 @@ func (d *document) deadlines(at func(time.Time)) {
 	}
 	at(d.checkDue())
 	if !d.pressure.since.IsZero() {
-		at(d.pressure.since.Add(holdFor))
+		at(d.askedAt.Add(floorEvery))
 	}
 }
 
@@ -306,7 +306,7 @@ func (e *Engine) expireDocument(d *document) {
 		}
 	}
 	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool { return due(l.since.Add(LostGrace), e.now) })
-	if p := &d.pressure; !p.since.IsZero() && due(p.since.Add(holdFor), e.now) {
+	if !d.pressure.since.IsZero() && due(d.askedAt.Add(floorEvery), e.now) {
 		e.touch(d)
 	}
 	if d.used() {
