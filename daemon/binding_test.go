@@ -171,9 +171,9 @@ func (s *stranger) isDown(most int) (after time.Duration) {
 	return 0
 }
 
-// TestBinding: whoever does not prove that the link is that of the introduction gets no word to the engine, and none from
+// TestM1ChannelBinding: whoever does not prove that the link is that of the introduction gets no word to the engine, and none from
 // it.
-func TestBinding(t *testing.T) {
+func TestM1ChannelBinding(t *testing.T) {
 	cases := map[string]func(*stranger){
 		"nothing":         func(*stranger) {},
 		"a frame instead": func(s *stranger) { s.says([]byte{1, 2, 3}) },
@@ -292,9 +292,9 @@ func (s *stranger) admits(h *signal.Host, cfg introduction.HostConfig) {
 	}()
 }
 
-// TestFalseHost: a guest takes no word from a link that is not that of its introduction, and waits for a welcome only so
+// TestM1FalseHost: a guest takes no word from a link that is not that of its introduction, and waits for a welcome only so
 // long.
-func TestFalseHost(t *testing.T) {
+func TestM1FalseHost(t *testing.T) {
 	cases := map[string]struct {
 		act   func(*stranger)
 		limit time.Duration
@@ -355,9 +355,9 @@ func TestA5GreedyGuest(t *testing.T) {
 	})
 }
 
-// TestIdleGuests: who says nothing, or too much, is sent away; the room goes on, and so does one who is admitted and
+// TestM2IdleGuests: who says nothing, or too much, is sent away; the room goes on, and so does one who is admitted and
 // never makes a link.
-func TestIdleGuests(t *testing.T) {
+func TestM2IdleGuests(t *testing.T) {
 	dir := folderOf(t, "a.txt", "one\n")
 	synctest.Test(t, func(t *testing.T) {
 		n := newVirtualNetwork(t)
@@ -441,8 +441,8 @@ func TestA5Unread(t *testing.T) {
 	}
 }
 
-// TestCrowd: of those who knock at once only so many are heard; the others are sent away at once.
-func TestCrowd(t *testing.T) {
+// TestG1Crowd: of those who knock at once only so many are heard; the others are sent away at once.
+func TestG1Crowd(t *testing.T) {
 	dir := folderOf(t, "a.txt", "one\n")
 	synctest.Test(t, func(t *testing.T) {
 		n := newVirtualNetwork(t)

@@ -20,6 +20,7 @@ type introduced interface {
 	LinkKeys() (out, in [32]byte, err error)
 	ResumeSecret() (secret []byte, hint string, err error)
 	Abort(cause introduction.Cause) []byte
+	End()
 }
 
 // connecting brings the link of an admitted guest up, on either side. Its goroutine alone uses the introduction.
@@ -56,7 +57,8 @@ func (c *connecting) run(ctx context.Context) error {
 	close(c.link.left)
 	select {
 	case <-c.link.bound:
-		return nil // at the last moment
+		c.side.End()
+		return nil // perhaps at the last moment
 	default:
 	}
 	if err != nil {

@@ -37,9 +37,9 @@ func (b *bubble) desk(name string, change ...func(*Options)) *desk {
 	return sitDown(b.t, name, append([]func(*Options){func(o *Options) { o.Network = world }}, change...)...)
 }
 
-// TestGuessing: each code stands three wrong ones and a share ten; then codes are off, links are not, and a person who
+// TestM2Guessing: each code stands three wrong ones and a share ten; then codes are off, links are not, and a person who
 // was told can go on.
-func TestGuessing(t *testing.T) {
+func TestM2Guessing(t *testing.T) {
 	dir := folderOf(t, "a.txt", "one\n")
 	inBubble(t, func(t *testing.T, b *bubble) {
 		host, guest := b.desk("Ana"), b.desk("Ben")
@@ -102,9 +102,9 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestMatchmakerReturns: a matchmaker that was away has the room again, under the same code; who is linked has noticed
+// TestM11MatchmakerReturns: a matchmaker that was away has the room again, under the same code; who is linked has noticed
 // nothing.
-func TestMatchmakerReturns(t *testing.T) {
+func TestM11MatchmakerReturns(t *testing.T) {
 	dir := folderOf(t, "a.txt", "one\n")
 	inBubble(t, func(t *testing.T, b *bubble) {
 		const at, url = "10.0.0.99:80", "ws://10.0.0.99:80"
@@ -243,6 +243,7 @@ func (s secretOf) LinkKeys() (out, in [32]byte, err error) {
 	return out, in, introduction.ErrEnded
 }
 func (s secretOf) Abort(introduction.Cause) []byte { return nil }
+func (s secretOf) End()                            {}
 func (s secretOf) Binding(introduction.Role, [32]byte, [32]byte) ([32]byte, error) {
 	return [32]byte{}, introduction.ErrEnded
 }

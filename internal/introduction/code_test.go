@@ -278,7 +278,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestGuesses(t *testing.T) {
+func TestM2Guesses(t *testing.T) {
 	var g Guesses
 	for n := 1; n <= GuessesPerShare; n++ {
 		if g.Burnt() {

@@ -112,7 +112,7 @@ func TestScalarMultVerify(t *testing.T) {
 }
 
 // The identity and what is no point must end the introduction in both roles, and not be a guess.
-func TestInvalidShares(t *testing.T) {
+func TestM4InvalidShares(t *testing.T) {
 	v := readVectors(t).Multiply
 	for _, point := range []string{v.Invalid1, v.Invalid2} {
 		for n, at := range map[int]int{1: 2 + nonceSize, 2: 1} { // where Ya and Yb stand in their messages

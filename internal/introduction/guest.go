@@ -46,8 +46,19 @@ func NewGuest(cfg GuestConfig) (*Guest, error) {
 		return nil, err
 	}
 	g := &Guest{cfg: cfg, sentVersions: versionBytes(cfg.Versions)}
-	g.side = side{role: RoleGuest, state: AwaitGreeting, kind: cfg.Kind, transcript: sha256.New()}
+	g.side = side{role: RoleGuest, state: AwaitGreeting, kind: cfg.Kind, transcript: sha256.New(), erase: g.erase}
 	return g, nil
+}
+
+// erase forgets the secret, which is the caller's own to clear, and what was made of it.
+func (g *Guest) erase() {
+	g.cfg.Secret = nil
+	if g.scalar != nil {
+		g.scalar.Zero()
+		g.scalar = nil
+	}
+	clear(g.wantTag)
+	clear(g.nonce[:])
 }
 
 // Host is what the host said about itself, from AwaitDecision on.
@@ -140,6 +151,7 @@ func (g *Guest) replied(message []byte) ([]byte, error) {
 	if !ok {
 		return nil, ErrProtocol
 	}
+	g.scalar.Zero()
 	g.scalar = nil
 	ad := lvCat(theirs, chosen)
 	isk := cpaceISK(g.sid, k, g.share, g.ad, share, ad)

@@ -49,10 +49,18 @@ func NewHost(cfg HostConfig) (h *Host, greeting []byte, err error) {
 		return nil, nil, err
 	}
 	h = &Host{cfg: cfg}
-	h.side = side{role: RoleHost, state: AwaitShare, sid: nonce[:], transcript: sha256.New()}
+	h.side = side{role: RoleHost, state: AwaitShare, sid: nonce[:], transcript: sha256.New(), erase: h.erase}
 	greeting = append([]byte{byte(frameGreet)}, nonce[:]...)
 	h.record(greeting)
 	return h, greeting, nil
+}
+
+// erase forgets the copy of the secret and what was made of it.
+func (h *Host) erase() {
+	for _, b := range [][]byte{h.secret, h.isk, h.wantTag, h.ownTag} {
+		clear(b)
+	}
+	h.isk = nil
 }
 
 // Hello is what the guest said about itself, from AwaitDecision on. Nothing of it is verified.

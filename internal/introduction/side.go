@@ -111,6 +111,7 @@ type side struct {
 	out, in    *box
 	check      string
 	digest     [sha256.Size]byte // of the transcript, once it is whole
+	erase      func()            // forgets what is secret in the fields of a Guest or Host; end calls it
 }
 
 // State tells where the introduction is.
@@ -170,6 +171,14 @@ func (s *side) Abort(cause Cause) []byte {
 	}
 	s.end()
 	return []byte{byte(frameAbort), byte(cause)}
+}
+
+// End ends the introduction from this side without a word and forgets its keys: who has bound the direct channel needs
+// them no more, and what was recorded can't be read with what is left.
+func (s *side) End() {
+	if s.state != Ended {
+		s.end()
+	}
 }
 
 // Binding is what the given side sends first on the direct channel: it ties the certificates that DTLS saw on both ends
@@ -305,11 +314,12 @@ func (s *side) fail(err error) (Result, error) {
 	return Result{Send: s.Abort(causeOf(err)), State: Ended}, err
 }
 
-// end forgets what can be forgotten.
+// end forgets what can be forgotten. Of what AES made of the keys the collector takes care: Go has no way to clear it.
 func (s *side) end() {
 	s.state = Ended
 	s.keys = keys{}
 	s.out, s.in = nil, nil
+	s.erase()
 }
 
 // draw fills b with randomness.
