@@ -63,10 +63,11 @@ func newLink(cfg Config) (*Link, error) {
 
 // connect makes pion's connection and its channels.
 func (l *Link) connect() error {
-	engine, err := settings(l.cfg, l.log)
+	engine, shield, err := settings(l.cfg, l.log)
 	if err != nil {
 		return err
 	}
+	l.shield = shield
 	config, err := l.configuration()
 	if err != nil {
 		return err
@@ -87,21 +88,21 @@ func (l *Link) connect() error {
 	return nil
 }
 
-func settings(cfg Config, log *zap.Logger) (webrtc.SettingEngine, error) {
-	var e webrtc.SettingEngine
+func settings(cfg Config, log *zap.Logger) (e webrtc.SettingEngine, guard *shield, err error) {
 	e.LoggerFactory = loggers{log}
 	mdns := ice.MulticastDNSModeQueryOnly // a browser's candidates are mDNS names; gathering ours would take 1 s
 	network := cfg.Net
 	if network == nil {
 		fresh, err := newFreshNet(log)
 		if err != nil {
-			return e, err
+			return e, nil, err
 		}
 		network = fresh
 	} else {
 		mdns = ice.MulticastDNSModeDisabled
 	}
-	e.SetNet(network)
+	guard = &shield{Net: network}
+	e.SetNet(guard)
 	e.SetICEMulticastDNSMode(mdns)
 	e.SetIncludeLoopbackCandidate(cfg.Loopback == LoopbackOn)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
@@ -114,7 +115,7 @@ func settings(cfg Config, log *zap.Logger) (webrtc.SettingEngine, error) {
 	e.SetSCTPMaxMessageSize(messageSize)
 	e.DisableCloseByDTLS(true) // the closer has its own order, see part
 	e.DetachDataChannels()     // we read ourselves: no buffer that grows, and the last frames are read after a close
-	return e, nil
+	return e, guard, nil
 }
 
 // configuration makes a certificate for this link alone and remembers its hash.
@@ -242,6 +243,7 @@ func (l *Link) becomeUp() {
 	l.live.open(l.open[Live])
 	l.bulk.open(l.open[Bulk], l.wakeSender)
 	l.up = true
+	l.shield.raise()
 	l.box.post(Up{})
 	close(l.monitor.upCh)
 	for ch, raw := range l.open {

@@ -264,15 +264,20 @@ func (c candidate) validAddress() bool {
 	return err == nil && ip.Zone() == ""
 }
 
-// reachable says whether checks may be sent there: not to multicast or this-network addresses, and to loopback only
-// where the mode says so, or else a remote could aim them at this machine's own ports.
+// reachable says whether checks may be sent there: not to multicast or this-network addresses, not to link-local ones,
+// among which a cloud's metadata service is and of which we gather none ourselves, and to loopback only where the mode
+// says so, or else a remote could aim them at this machine's own ports. Private addresses are allowed: on a network of its
+// own they are all that two daemons have, and the remote is one whom the host's people let in.
 func (c candidate) reachable(mode LoopbackMode) bool {
 	ip, err := netip.ParseAddr(c.address)
 	if err != nil {
 		return true // an mDNS name
 	}
 	ip = ip.Unmap()
-	if ip.IsUnspecified() || ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+	if ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() {
+		return false
+	}
+	if ip.Is4() && (ip.As4()[0] == 0 || ip.As4()[0] >= 240) { // this network, reserved, everybody
 		return false
 	}
 	return mode == LoopbackOn || !ip.IsLoopback()

@@ -121,6 +121,7 @@ type Link struct {
 	bulk     *bulkPipe
 	signals  *signaler
 	monitor  *monitor
+	shield   *shield
 
 	wake      chan struct{} // capacity 1: the sender has something to look at
 	dying     chan struct{} // closed by end: the goroutines of the link leave

@@ -9,8 +9,9 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// startRelay runs a TURN server on loopback, over UDP and TCP, and returns its URLs.
-func startRelay(t *testing.T) (udp, tcp ICEServer) {
+// startRelay runs a TURN server on loopback, over UDP and TCP, and returns its URLs; edit may put something before the
+// sockets that it relays from.
+func startRelay(t *testing.T, edit ...func(turn.RelayAddressGenerator) turn.RelayAddressGenerator) (udp, tcp ICEServer) {
 	t.Helper()
 	const realm, user, password = "test", "guest", "secret"
 	packets, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -21,7 +22,10 @@ func startRelay(t *testing.T) (udp, tcp ICEServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addresses := &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"}
+	var addresses turn.RelayAddressGenerator = &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"}
+	for _, change := range edit {
+		addresses = change(addresses)
+	}
 	server, err := turn.NewServer(turn.ServerConfig{
 		Realm: realm,
 		AuthHandler: func(ra *turn.RequestAttributes) (string, []byte, bool) {

@@ -134,12 +134,14 @@ func TestParseCandidate(t *testing.T) {
 	}
 }
 
-func TestReachable(t *testing.T) {
+func TestM7Reachable(t *testing.T) {
 	for address, want := range map[string][2]bool{ // off loopback, on loopback
 		"192.168.1.2": {true, true}, "2001:db8::1": {true, true}, "name.local": {true, true},
 		"127.0.0.1": {false, true}, "::1": {false, true}, "::ffff:127.0.0.1": {false, true},
 		"0.0.0.0": {false, false}, "::": {false, false}, "224.0.0.251": {false, false}, "ff02::fb": {false, false},
-		"255.255.255.255": {false, false}, "::ffff:224.0.0.1": {false, false},
+		"255.255.255.255": {false, false}, "::ffff:224.0.0.1": {false, false}, "0.1.2.3": {false, false}, "240.0.0.1": {false, false},
+		"169.254.169.254": {false, false}, "::ffff:169.254.169.254": {false, false}, "169.254.1.1": {false, false}, "fe80::1": {false, false},
+		"10.1.2.3": {true, true}, "100.64.0.1": {true, true}, "fd00::1": {true, true},
 	} {
 		c := candidate{address: address}
 		if got := [2]bool{c.reachable(LoopbackOff), c.reachable(LoopbackOn)}; got != want {
@@ -148,8 +150,8 @@ func TestReachable(t *testing.T) {
 	}
 }
 
-// TestHostileSignals: a link refuses what it can't use, and then still connects.
-func TestHostileSignals(t *testing.T) {
+// TestM8HostileSignals: a link refuses what it can't use, and then still connects.
+func TestM8HostileSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, time.Millisecond)
 		guest, host := newSide(t, "guest"), newSide(t, "host")
@@ -188,8 +190,8 @@ func TestHostileSignals(t *testing.T) {
 	})
 }
 
-// TestForgedFingerprint: DTLS ends the link if the certificate is not the one described.
-func TestForgedFingerprint(t *testing.T) {
+// TestM1ForgedFingerprint: DTLS ends the link if the certificate is not the one described.
+func TestM1ForgedFingerprint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, time.Millisecond)
 		guest, host := newSide(t, "guest"), newSide(t, "host")
