@@ -167,7 +167,7 @@ func (j *joining) join() error {
 		return err
 	}
 	defer g.Close()
-	if j.relay && !hasRelay(iceServers(j.ice, g.ICEServers())) {
+	if j.relay && !hasRelay(iceServers(j.ice, g.ICEServers(), g.Address())) {
 		return errNoRelay()
 	}
 	j.tell(protocol.StageIntroduction, "Proving the code", "")
@@ -253,7 +253,7 @@ func (j *joining) connect(g *signal.Guest, intro *introduction.Guest) error {
 	if len(j.hello.Extra) > 0 {
 		loopback = peer.LoopbackOn
 	}
-	if err := l.open(peer.Offerer, intro, iceServers(j.ice, g.ICEServers()), j.relay, loopback); err != nil {
+	if err := l.open(peer.Offerer, intro, iceServers(j.ice, g.ICEServers(), g.Address()), j.relay, loopback); err != nil {
 		return fmt.Errorf("%w: %w", errServers, err)
 	}
 	ctx, cancel := context.WithCancel(j.ctx)

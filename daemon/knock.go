@@ -105,11 +105,17 @@ func (k *knock) introduce() error {
 	return nil
 }
 
-func (k *knock) step(m []byte) error {
+// judge takes a message of the guest and counts what is a guess.
+func (k *knock) judge(m []byte) (introduction.Result, error) {
 	result, err := k.intro.Step(m)
 	if errors.Is(err, introduction.ErrWrongCode) {
 		k.room.guessed(k.intro.Kind())
 	}
+	return result, err
+}
+
+func (k *knock) step(m []byte) error {
+	result, err := k.judge(m)
 	if result.Send != nil {
 		if sending := k.host.Send(k.peer, result.Send); err == nil {
 			err = sending
@@ -209,7 +215,7 @@ func (k *knock) connect(member string) error {
 	l = r.d.newLink(func() message {
 		return message{event: session.GuestLinked{Session: r.session, Member: member, Link: l.id}}
 	})
-	if err := l.open(peer.Answerer, k.intro, iceServers(r.ice(), k.offered), r.relayOnly(), k.loopback()); err != nil {
+	if err := l.open(peer.Answerer, k.intro, iceServers(r.ice(), k.offered, k.host.Address()), r.relayOnly(), k.loopback()); err != nil {
 		return k.abort(introduction.CauseLeft, err)
 	}
 	c := &connecting{role: introduction.RoleHost, side: k.intro, link: l, inbox: k.inbox, log: r.d.log,

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -29,6 +30,7 @@ type room struct {
 	cancel   context.CancelFunc
 	renewals chan struct{} // asks for a fresh code
 	guests   map[string]*knock
+	pace     pace
 	knocks   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -164,7 +166,7 @@ func (r *room) open(server, there string) error {
 	r.mu.Lock()
 	r.host = host
 	r.mu.Unlock()
-	if r.relayOnly() && !hasRelay(iceServers(r.ice(), host.ICEServers())) {
+	if r.relayOnly() && !hasRelay(iceServers(r.ice(), host.ICEServers(), host.Address())) {
 		return errNoRelay()
 	}
 	return r.makeCode(there)
@@ -264,7 +266,7 @@ func (r *room) happened(ev signal.Event) {
 
 // knocked begins the introduction of one guest.
 func (r *room) knocked(ev signal.Knock) {
-	if len(r.guests) >= maxKnocks {
+	if len(r.guests) >= maxKnocks || !r.pace.take(time.Now()) {
 		_ = r.host.Drop(ev.Peer) // the matchmaker is away, or drops it
 		return
 	}

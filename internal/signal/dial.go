@@ -104,6 +104,23 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 	return c, nil
 }
 
+// address is where the matchmaker is as far as this side can see: the far end of the connection, or, where that says
+// nothing, the address in the URL; zero if neither is one.
+func (c *conn) address() netip.Addr {
+	if at, err := netip.ParseAddrPort(c.ws.RemoteAddr().String()); err == nil {
+		return at.Addr().Unmap()
+	}
+	u, err := url.Parse(c.server)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
+
 // dialError tells a server that says no from one that is not there. A context's own end stays visible.
 func dialError(server string, response *http.Response, err error) error {
 	kind := ErrUnreachable

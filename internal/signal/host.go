@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -35,9 +36,10 @@ type Host struct {
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
 
-	mu   sync.Mutex
-	conn *conn // nil while away
-	ice  []wire.ICEServer
+	mu      sync.Mutex
+	conn    *conn // nil while away
+	ice     []wire.ICEServer
+	address netip.Addr
 
 	guests map[string]bool // those that knocked; run's own
 }
@@ -103,7 +105,7 @@ func (h *Host) openOn(ctx context.Context, c *conn) error {
 		return &Error{Server: h.server, Kind: ErrRefused}
 	}
 	h.mu.Lock()
-	h.ice = answer.ICEServers
+	h.ice, h.address = answer.ICEServers, c.address()
 	h.mu.Unlock()
 	return nil
 }
@@ -119,6 +121,14 @@ func (h *Host) ICEServers() []wire.ICEServer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.ice
+}
+
+// Address is where the matchmaker is: the far end of the newest connection, a proxy's if there is one; zero if it is not
+// known.
+func (h *Host) Address() netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.address
 }
 
 // Events brings what happens, in order. It is closed after Close or Ended. While nobody reads it, the matchmaker waits,

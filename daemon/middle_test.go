@@ -1,0 +1,212 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"earshot/internal/matchmaker"
+	"earshot/protocol/wire"
+)
+
+// middle is a matchmaker that is not what it should be: a real one, and before it someone who sees all that the daemons
+// send and does with it what a test wants.
+type middle struct {
+	t        *testing.T
+	url      string
+	upstream *memory
+
+	mu     sync.Mutex
+	said   bytes.Buffer      // all that was received, requests and messages, unmasked
+	heard  []wire.Envelope   // the messages among it
+	counts map[bool]int      // relays since forget, by their direction
+	kept   map[bool][][]byte // likewise what was in them
+	meddle func(parcel) []parcel
+	host   *line // the newest that opened a room
+}
+
+// parcel is one relay: the n-th of its direction since the middle forgot.
+type parcel struct {
+	toHost bool
+	n      int
+	data   []byte
+}
+
+// line is one daemon's connection to the middle, and the middle's own to the real matchmaker.
+type line struct {
+	near, far *websocket.Conn
+	guest     bool
+	mu        sync.Mutex // one writer at a time, of each
+}
+
+// middle starts one on the virtual network; it ends with the test.
+func (b *bubble) middle(at string) *middle {
+	b.t.Helper()
+	m := &middle{t: b.t, url: "ws://" + at, upstream: newMemory(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 250), Port: 80})}
+	m.forget()
+	address, err := net.ResolveTCPAddr("tcp", at) // a literal
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	l := newMemory(address)
+	b.net.mu.Lock()
+	b.net.servers[at] = l
+	b.net.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	front := &http.Server{Handler: m}
+	var work sync.WaitGroup
+	work.Go(func() { _ = matchmaker.New(matchmaker.Options{}).Serve(ctx, m.upstream) }) // both end with the test
+	work.Go(func() { _ = front.Serve(l) })
+	b.t.Cleanup(func() {
+		_ = front.Close()
+		cancel()
+		work.Wait()
+	})
+	return m
+}
+
+// forget begins to count anew.
+func (m *middle) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts, m.kept = map[bool]int{}, map[bool][][]byte{}
+}
+
+func (m *middle) does(meddle func(parcel) []parcel) {
+	m.forget()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.meddle = meddle
+}
+
+// ServeHTTP takes a daemon's connection and makes its own to the real matchmaker.
+func (m *middle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, err := httputil.DumpRequest(r, false)
+	if err != nil {
+		m.t.Error(err)
+	}
+	m.mu.Lock()
+	m.said.Write(request)
+	m.mu.Unlock()
+	near, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer near.Close()
+	dialer := websocket.Dialer{NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return m.upstream.dial(ctx) }}
+	far, _, err := dialer.DialContext(r.Context(), "ws://real/ws", nil)
+	if err != nil {
+		return
+	}
+	k := &line{near: near, far: far}
+	ping := far.PingHandler()
+	far.SetPingHandler(func(data string) error {
+		k.write(near, websocket.PingMessage, []byte(data))
+		return ping(data)
+	})
+	down := make(chan struct{})
+	go func() { // ends with far, which up closes
+		defer close(down)
+		for {
+			kind, message, err := far.ReadMessage()
+			if err != nil {
+				_ = near.Close()
+				return
+			}
+			k.write(near, kind, message)
+		}
+	}()
+	m.up(k)
+	_ = far.Close()
+	<-down
+}
+
+func (k *line) write(to *websocket.Conn, kind int, message []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = to.WriteMessage(kind, message) // or it has hung up
+}
+
+func (k *line) say(to *websocket.Conn, e wire.Envelope) {
+	if message, err := e.Encode(); err == nil {
+		k.write(to, websocket.TextMessage, message)
+	}
+}
+
+// up carries what a daemon says until it hangs up.
+func (m *middle) up(k *line) {
+	for {
+		kind, message, err := k.near.ReadMessage()
+		if err != nil {
+			return
+		}
+		e, err := wire.DecodeToMatchmaker(message)
+		if err != nil {
+			m.t.Errorf("a daemon sent %q: %v", message, err)
+			return
+		}
+		acts := m.hear(k, message, e)
+		if e.Type != wire.EnvelopeRelay {
+			k.write(k.far, kind, message)
+			continue
+		}
+		for _, p := range acts {
+			e.Data = p.data
+			if p.toHost == k.guest {
+				k.say(k.far, e)
+			} else {
+				k.say(k.near, e)
+			}
+		}
+	}
+}
+
+// hear notes a message and says what becomes of it.
+func (m *middle) hear(k *line, message []byte, e wire.Envelope) []parcel {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.said.Write(message)
+	m.said.WriteByte('\n')
+	m.heard = append(m.heard, e)
+	switch e.Type {
+	case wire.EnvelopeOpen:
+		m.host = k
+	case wire.EnvelopeKnock:
+		k.guest = true
+	case wire.EnvelopeRelay:
+		p := parcel{k.guest, m.counts[k.guest], e.Data}
+		m.counts[k.guest]++
+		m.kept[k.guest] = append(m.kept[k.guest], e.Data)
+		if m.meddle != nil {
+			return m.meddle(p)
+		}
+		return []parcel{p}
+	}
+	return nil
+}
+
+// tellsHost sends the host what no matchmaker would.
+func (m *middle) tellsHost(e wire.Envelope) {
+	m.mu.Lock()
+	k := m.host
+	m.mu.Unlock()
+	k.say(k.near, e)
+}
+
+// number counts the envelopes that fit among those received.
+func (m *middle) number(fits func(wire.Envelope) bool) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.heard {
+		if fits(e) {
+			n++
+		}
+	}
+	return n
+}
