@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -238,7 +239,7 @@ func TestOwner(t *testing.T) {
 }
 
 // Nobody can tell a room that never was from one that is closed or waits for its owner.
-func TestSameAnswer(t *testing.T) {
+func TestG1SameAnswer(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, _ *Server, n *pipeNet) {
 		openRoom(t, n, "A4X9").close()
 		closed := openRoom(t, n, "B4X9")
@@ -279,7 +280,7 @@ func TestAsk(t *testing.T) {
 	})
 }
 
-func TestRequestsPerMinute(t *testing.T) {
+func TestG1RequestsPerMinute(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, _ *Server, n *pipeNet) {
 		c := connect(t, n)
 		ask := wire.Envelope{Type: wire.EnvelopeAsk, Room: "A4X9"}
@@ -301,7 +302,7 @@ func TestRequestsPerMinute(t *testing.T) {
 }
 
 // The limits of a room, filled from within: what fills them from outside is stopped by RequestsPerMinute first.
-func TestRoomLimits(t *testing.T) {
+func TestG4RoomLimits(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		host := openRoom(t, n, "A4X9")
 		s.mu.Lock()
@@ -327,7 +328,7 @@ func TestRoomLimits(t *testing.T) {
 }
 
 // With all rooms taken, the name that was left the longest ago is given away; with all in use, nobody gets one.
-func TestMaxRooms(t *testing.T) {
+func TestG4MaxRooms(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		s.mu.Lock()
 		busy := &socket{server: s}
@@ -354,7 +355,7 @@ func TestMaxRooms(t *testing.T) {
 	})
 }
 
-func TestSocketsPerAddress(t *testing.T) {
+func TestG4SocketsPerAddress(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		var all []*client
 		for range MaxSocketsPerAddress {
@@ -379,7 +380,7 @@ func TestSocketsPerAddress(t *testing.T) {
 	})
 }
 
-func TestServerFull(t *testing.T) {
+func TestG4ServerFull(t *testing.T) {
 	s := New(Options{})
 	for range MaxSockets {
 		s.sockets[&socket{}] = struct{}{}
@@ -392,7 +393,7 @@ func TestServerFull(t *testing.T) {
 }
 
 // Rules that are broken end the socket, after the reason.
-func TestRules(t *testing.T) {
+func TestM8Rules(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, _ *Server, n *pipeNet) {
 		host := openRoom(t, n, "A4X9")
 		for _, message := range []string{
@@ -419,7 +420,7 @@ func TestRules(t *testing.T) {
 	})
 }
 
-func TestIdleTimes(t *testing.T) {
+func TestG4IdleTimes(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		began := time.Now()
 		connect(t, n).ended()
@@ -447,7 +448,7 @@ func TestIdleTimes(t *testing.T) {
 }
 
 // A client whose network is gone without a word is noticed by the pings that it does not answer.
-func TestDeadSocket(t *testing.T) {
+func TestG4DeadSocket(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		ws, _, err := (&websocket.Dialer{NetDialContext: n.dial}).Dial("ws://m/ws", nil)
 		if err != nil {
@@ -466,7 +467,7 @@ func TestDeadSocket(t *testing.T) {
 }
 
 // A guest can fill half of a host's queue, and is then closed itself; the host is not.
-func TestGuestFloodsHost(t *testing.T) {
+func TestG4GuestFloodsHost(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		ws, _, err := (&websocket.Dialer{NetDialContext: n.dial}).Dial("ws://m/ws", nil)
 		if err != nil {
@@ -502,7 +503,7 @@ func TestGuestFloodsHost(t *testing.T) {
 }
 
 // Small relays are bounded too, by their number.
-func TestRelayRate(t *testing.T) {
+func TestG4RelayRate(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		host := openRoom(t, n, "A4X9")
 		guest, _ := knock(t, n, host, "A4X9")
@@ -527,7 +528,7 @@ func TestRelayRate(t *testing.T) {
 }
 
 // A guest that does not read is cut when its queue is full; the host goes on.
-func TestSlowGuest(t *testing.T) {
+func TestG4SlowGuest(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		host := openRoom(t, n, "A4X9")
 		ws, _, err := (&websocket.Dialer{NetDialContext: n.dial}).Dial("ws://m/ws", nil)
@@ -596,7 +597,7 @@ func TestClientAddresses(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestG3Page(t *testing.T) {
 	s := New(Options{})
 	check := func(method, path string, status int, body string) {
 		t.Helper()
@@ -608,6 +609,9 @@ func TestPages(t *testing.T) {
 		if policy := r.Header().Get("Content-Security-Policy"); r.Code == 200 && !strings.Contains(policy, "default-src 'none'") {
 			t.Errorf("%s: policy %q", path, policy)
 		}
+		if got := r.Header().Get("Referrer-Policy"); r.Code == 200 && got != "no-referrer" {
+			t.Errorf("%s: a page that follows would be told where its reader came from: %q", path, got)
+		}
 	}
 	check("GET", "/healthz", 200, "ok")
 	check("GET", "/under/a/path/healthz", 200, "ok")
@@ -616,6 +620,30 @@ func TestPages(t *testing.T) {
 	check("POST", "/j", 405, "")
 	check("GET", "/", 404, "")
 	check("GET", "/ws", 400, "")
+}
+
+// TestM9PageIsInert: the page has nothing that runs, loads or leads elsewhere, so that what follows '#' stays where it is.
+// It is one constant: whoever serves another page can do anything, which docs/security.md says.
+func TestM9PageIsInert(t *testing.T) {
+	for _, part := range []string{"<script", "<style", "<link", "<img", "<iframe", "<form", "<base", "src=", "href=", "url(", "http:", "https:", "//", "refresh", "javascript"} {
+		if strings.Contains(strings.ToLower(linkPage), part) {
+			t.Errorf("the page has %q", part)
+		}
+	}
+	if handler := regexp.MustCompile(`(?i)<[^>]*\son\w+\s*=`).FindString(linkPage); handler != "" {
+		t.Errorf("the page has %q", handler)
+	}
+	var first string
+	for _, path := range []string{"/j", "/p/j", "/j?x=y"} {
+		r := httptest.NewRecorder()
+		New(Options{}).ServeHTTP(r, httptest.NewRequest("GET", path, nil))
+		if first == "" {
+			first = r.Body.String()
+		}
+		if r.Body.String() != first || first != linkPage {
+			t.Errorf("%s is another page", path)
+		}
+	}
 }
 
 func TestL5Origins(t *testing.T) {
@@ -798,7 +826,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-func TestSweepForgets(t *testing.T) {
+func TestG4SweepForgets(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, n *pipeNet) {
 		c := connect(t, n)
 		c.say(wire.Envelope{Type: wire.EnvelopeAsk, Room: "A4X9"})

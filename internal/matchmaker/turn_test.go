@@ -97,7 +97,7 @@ func TestRelaySTUN(t *testing.T) {
 	}
 }
 
-func TestRelayRefusesStrangers(t *testing.T) {
+func TestR2RefusesStrangers(t *testing.T) {
 	r := listenRelay(t)
 	good := minted(r)
 	expiredUser, expired := r.mint(time.Now().Add(-CredentialTTL - time.Second))
@@ -114,7 +114,7 @@ func TestRelayRefusesStrangers(t *testing.T) {
 }
 
 // An allocation outlives the credential that began it: refreshing it is authenticated with the same one.
-func TestCredentialTimes(t *testing.T) {
+func TestR2CredentialTimes(t *testing.T) {
 	r := listenRelay(t)
 	check := func(age time.Duration, method stun.Method, want bool) {
 		t.Helper()
@@ -138,7 +138,7 @@ func TestCredentialTimes(t *testing.T) {
 	}
 }
 
-func TestRelayQuota(t *testing.T) {
+func TestR2Quota(t *testing.T) {
 	r := listenRelay(t)
 	s := minted(r)
 	var conns []net.PacketConn
@@ -169,7 +169,7 @@ func TestRelayQuota(t *testing.T) {
 	}
 }
 
-func TestRelayConnLimit(t *testing.T) {
+func TestR2ConnLimit(t *testing.T) {
 	r := &Relay{conns: map[net.Conn]struct{}{}}
 	for range maxRelayConns {
 		r.conns[&net.TCPConn{}] = struct{}{}
@@ -179,7 +179,7 @@ func TestRelayConnLimit(t *testing.T) {
 	}
 }
 
-func TestRelayedPeers(t *testing.T) {
+func TestR2RelayedPeers(t *testing.T) {
 	check := func(relay, public, peer string, want bool) {
 		t.Helper()
 		r := &Relay{listens: []netip.Addr{netip.MustParseAddr(relay)}}
@@ -214,7 +214,7 @@ func TestRelayedPeers(t *testing.T) {
 }
 
 // TCP towards peers is never opened.
-func TestNoTCPRelays(t *testing.T) {
+func TestR2NoTCPRelays(t *testing.T) {
 	f := &relayFrom{}
 	if _, _, err := f.AllocateListener(turn.AllocateListenerConfig{}); err == nil {
 		t.Error("a TCP listener was opened")

@@ -11,7 +11,7 @@ import (
 )
 
 // A server whose answer to the handshake never ends must not fill the memory for as long as the dialling may take.
-func TestEndlessGreeting(t *testing.T) {
+func TestM8EndlessGreeting(t *testing.T) {
 	const most = 1 << 20
 	brought := make(chan int, 1)
 	opts := signal.Options{NetDialContext: func(context.Context, string, string) (net.Conn, error) {

@@ -52,7 +52,7 @@ func TestDraw(t *testing.T) {
 }
 
 // The host comes back under its name after its connection broke, and after the matchmaker was away.
-func TestComesBack(t *testing.T) {
+func TestM11ComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		stop := serve(t, n, matchmaker.Options{})
@@ -330,7 +330,7 @@ func TestFull(t *testing.T) {
 }
 
 // A matchmaker that is silent for a minute is taken for dead.
-func TestSilence(t *testing.T) {
+func TestM8Silence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		defer serveRaw(t, n, func(ws *websocket.Conn) {
@@ -405,7 +405,7 @@ func FuzzMatchmaker(f *testing.F) {
 }
 
 // A host is not made to remember a crowd, nor told of guests that never knocked.
-func TestHostileKnocks(t *testing.T) {
+func TestM8HostileKnocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		defer serveRaw(t, n, func(ws *websocket.Conn) {
@@ -432,7 +432,7 @@ func TestHostileKnocks(t *testing.T) {
 }
 
 // A host remembers no more guests than it could ever have.
-func TestCrowd(t *testing.T) {
+func TestM8Crowd(t *testing.T) {
 	const crowd = 3000
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
@@ -466,7 +466,7 @@ func TestCrowd(t *testing.T) {
 
 // A message that announces a gigabyte ends the connection before any of it has come; the second is what gorilla takes to
 // tell the other side, which does not read.
-func TestHugeMessage(t *testing.T) {
+func TestM8HugeMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		defer serveRaw(t, n, func(ws *websocket.Conn) {
@@ -487,7 +487,7 @@ func TestHugeMessage(t *testing.T) {
 }
 
 // Closing a guest that nobody listens to, with more in the way than it holds, ends it.
-func TestCloseUnread(t *testing.T) {
+func TestM8CloseUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
 		defer serveRaw(t, n, func(ws *websocket.Conn) {

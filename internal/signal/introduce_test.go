@@ -44,13 +44,18 @@ func joinBy(t *testing.T, typed string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := signal.KnockAt(t.Context(), signal.GuestConfig{Server: server, Room: code.Room()})
+	return joinAt(t, server, signal.Options{}, code)
+}
+
+func joinAt(t *testing.T, server string, opts signal.Options, code introduction.Code) error {
+	conn, err := signal.KnockAt(t.Context(), signal.GuestConfig{Server: server, Room: code.Room(), Options: opts})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	g, err := introduction.NewGuest(introduction.GuestConfig{
 		Kind: introduction.KindCode, Room: code.Room(), Secret: code.Secret(), Random: rand.Reader,
+		Hello: introduction.Hello{Name: "canary-guest"},
 	})
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func hostOne(h *signal.Host, code introduction.Code) error {
 		return err
 	}
 	side, greeting, err := introduction.NewHost(introduction.HostConfig{
-		Room: code.Room(), Key: key, Random: rand.Reader,
+		Room: code.Room(), Key: key, Random: rand.Reader, Name: "canary-host",
 		Lookup: func(introduction.Kind, string) ([]byte, bool) { return code.Secret(), true },
 	})
 	if err != nil {
