@@ -268,9 +268,11 @@ func TestN3InClear(t *testing.T) {
 		"nothing": {nil, false}, "STUN": {make([]byte, 40), false}, "garbage": {[]byte{200, 1, 2}, false},
 		"data": {record(23, 1, 40), false}, "two records": {append(record(23, 1, 40), record(21, 1, 2)...), false},
 		"an alert in clear": {record(21, 0, 2), true}, "data in clear": {record(23, 0, 20), true}, "a handshake": {record(22, 0, 50), true},
+		"a change of cipher": {record(20, 1, 40), true}, "an unknown type": {record(24, 1, 40), true}, "a connection id": {record(25, 1, 40), true},
 		"a later epoch": {record(23, 2, 40), true}, "a far epoch": {append([]byte{23, 254, 253, 255, 1}, make([]byte, 20)...), true},
 		"an alert in clear behind data": {append(record(23, 1, 40), record(21, 0, 2)...), true},
 		"short":                         {[]byte{23, 254}, true}, "longer than it is": {record(23, 1, 40)[:30], true},
+		"nothing in it": {record(23, 1, 0), true}, "nothing in the second": {append(record(23, 1, 40), record(23, 1, 0)...), true},
 		"rest": {append(record(23, 1, 40), 1, 2, 3), true},
 	} {
 		if got := inClear(c.packet); got != c.want {

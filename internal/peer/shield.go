@@ -69,6 +69,8 @@ const (
 	// begins epoch 2.
 	recordHeader = 13
 	linkEpoch    = 1
+	// Alert, handshake and data are types 21 to 23. Type 20 changes the cipher, and pion believes it in any epoch.
+	recordAlert, recordData = 21, 23
 	// What a TURN server wraps around a packet, RFC 8656 sections 12.4 and 11.4.
 	channelHeader  = 4
 	stunHeader     = 20
@@ -90,11 +92,11 @@ func inClear(b []byte) bool {
 		return false
 	}
 	for len(b) > 0 {
-		if len(b) < recordHeader || binary.BigEndian.Uint16(b[3:]) != linkEpoch {
+		if len(b) < recordHeader || b[0] < recordAlert || b[0] > recordData || binary.BigEndian.Uint16(b[3:]) != linkEpoch {
 			return true
 		}
 		size := recordHeader + int(binary.BigEndian.Uint16(b[11:]))
-		if size > len(b) {
+		if size == recordHeader || size > len(b) {
 			return true
 		}
 		b = b[size:]
