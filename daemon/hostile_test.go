@@ -671,6 +671,32 @@ func TestM10OnlyTheRoom(t *testing.T) {
 	})
 }
 
+// TestM10NothingBeforeTheYes: until the host's people have said yes, no more than the eight messages of the introduction
+// has gone either way: no address of either side.
+func TestM10NothingBeforeTheYes(t *testing.T) {
+	dir := folderOf(t, "a.txt", "one\n")
+	inBubble(t, func(t *testing.T, b *bubble) {
+		m := b.middle(middleAt)
+		host, guest := b.desk("Ana"), b.desk("Ben")
+		s := host.share(dir, func(p *protocol.ShareParams) { p.Server, p.Admit = m.url, protocol.AdmitAsk })
+		joined := make(chan error, 1)
+		go func() { joined <- guest.call("session/join", &protocol.JoinParams{Code: s.Link}, nil) }() // ends with the admission
+		waiting := host.awaitEvent("waiting")
+		time.Sleep(time.Minute) // virtual, in a bubble
+		isRelay := func(e wire.Envelope) bool { return e.Type == wire.EnvelopeRelay }
+		if n := m.number(isRelay); n != 8 {
+			t.Errorf("%d messages went before the yes, want 8", n)
+		}
+		host.must("member/admit", &protocol.AdmitMemberParams{Session: s.ID, Member: waiting.Member.ID, Admit: true}, nil)
+		if err := <-joined; err != nil {
+			t.Fatal(err)
+		}
+		if n := m.number(isRelay); n < 11 {
+			t.Errorf("%d messages went in all, want the yes, an offer and an answer too", n)
+		}
+	})
+}
+
 // TestG1Knocks: a crowd that knocks and goes, or says what is no introduction, costs the host so much and no more; none of
 // it is a guess, none comes before the host's people, and a guest with the code gets in.
 func TestG1Knocks(t *testing.T) {

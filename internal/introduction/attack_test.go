@@ -479,7 +479,7 @@ func TestM1Binding(t *testing.T) {
 }
 
 // A resume secret brings the two together again, once: the next introduction has another.
-func TestResume(t *testing.T) {
+func TestN1Resume(t *testing.T) {
 	p := newPair(t, "")
 	if _, _, err := p.guest.ResumeSecret(); !errors.Is(err, ErrTooEarly) {
 		t.Errorf("resume secret at once: got %v, want ErrTooEarly", err)

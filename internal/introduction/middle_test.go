@@ -285,7 +285,7 @@ func TestM4Spliced(t *testing.T) {
 func TestM4ByChance(t *testing.T) {
 	other := overhear(t, "another run")
 	met := 0
-	runs := threat.Times(300, 100_000)
+	runs := threat.Times(300, 30_000)
 	for seed := range runs {
 		r := rand.New(rand.NewPCG(uint64(seed), 4))
 		touched := false

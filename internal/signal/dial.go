@@ -59,6 +59,7 @@ const (
 type conn struct {
 	server string
 	ws     *websocket.Conn
+	far    netip.Addr // see address
 	out    chan []byte
 	done   chan struct{} // closed by close
 	once   sync.Once
@@ -72,6 +73,7 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 		return nil, err
 	}
 	var first *greeting
+	proxied := false
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			raw, err := opts.dial(ctx, network, address)
@@ -81,7 +83,11 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 			first = &greeting{Conn: raw}
 			return first, nil
 		},
-		Proxy:            opts.proxy,
+		Proxy: func(r *http.Request) (*url.URL, error) {
+			by, err := opts.proxy(r)
+			proxied = by != nil
+			return by, err
+		},
 		TLSClientConfig:  opts.TLS,
 		HandshakeTimeout: DialTime,
 		ReadBufferSize:   4 << 10,
@@ -92,7 +98,7 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 		return nil, dialError(server, response, err)
 	}
 	first.open.Store(true)
-	c := &conn{server: server, ws: ws, out: make(chan []byte, maxOutgoing), done: make(chan struct{})}
+	c := &conn{server: server, ws: ws, far: address(server, ws, proxied), out: make(chan []byte, maxOutgoing), done: make(chan struct{})}
 	ws.SetReadLimit(wire.MaxEnvelope)
 	c.heard()
 	ping := ws.PingHandler()
@@ -104,13 +110,13 @@ func dial(ctx context.Context, server string, opts Options) (*conn, error) {
 	return c, nil
 }
 
-// address is where the matchmaker is as far as this side can see: the far end of the connection, or, where that says
-// nothing, the address in the URL; zero if neither is one.
-func (c *conn) address() netip.Addr {
-	if at, err := netip.ParseAddrPort(c.ws.RemoteAddr().String()); err == nil {
+// address is where the matchmaker is as far as this side can see: the far end of the connection, or, if a proxy is there or
+// no address, the one in the URL; zero if that has a name.
+func address(server string, ws *websocket.Conn, proxied bool) netip.Addr {
+	if at, err := netip.ParseAddrPort(ws.RemoteAddr().String()); err == nil && !proxied {
 		return at.Addr().Unmap()
 	}
-	u, err := url.Parse(c.server)
+	u, err := url.Parse(server)
 	if err != nil {
 		return netip.Addr{}
 	}

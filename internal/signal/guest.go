@@ -47,8 +47,8 @@ func KnockAt(ctx context.Context, cfg GuestConfig) (*Guest, error) {
 // ICEServers are those that the matchmaker offers, with credentials made for this guest.
 func (g *Guest) ICEServers() []wire.ICEServer { return g.ice }
 
-// Address is where the matchmaker is: the far end of the connection, a proxy's if there is one; zero if it is not known.
-func (g *Guest) Address() netip.Addr { return g.conn.address() }
+// Address is where the matchmaker is; zero if it is behind a proxy and has a name.
+func (g *Guest) Address() netip.Addr { return g.conn.far }
 
 // Send sends a message to the host and never blocks. The errors are ErrFull, ErrClosed, and wire.ErrBadEnvelope for more
 // than wire.MaxRelayData bytes or none.

@@ -105,7 +105,7 @@ func (h *Host) openOn(ctx context.Context, c *conn) error {
 		return &Error{Server: h.server, Kind: ErrRefused}
 	}
 	h.mu.Lock()
-	h.ice, h.address = answer.ICEServers, c.address()
+	h.ice, h.address = answer.ICEServers, c.far
 	h.mu.Unlock()
 	return nil
 }
@@ -123,8 +123,7 @@ func (h *Host) ICEServers() []wire.ICEServer {
 	return h.ice
 }
 
-// Address is where the matchmaker is: the far end of the newest connection, a proxy's if there is one; zero if it is not
-// known.
+// Address is where the matchmaker is, by the newest connection; zero if it is behind a proxy and has a name.
 func (h *Host) Address() netip.Addr {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,6 +1,7 @@
 package signal_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -11,11 +12,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -322,5 +325,82 @@ func TestN2TLSInspected(t *testing.T) {
 				t.Errorf("to the host %v, message %d changed: the guest was admitted; the host: %v", toHost, n, hostErr)
 			}
 		}
+	}
+}
+
+// TestM7Address: a daemon knows where the matchmaker is, by which it judges what that offers; what a proxy's address says
+// is nothing.
+func TestM7Address(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		defer serve(t, n, matchmaker.Options{})()
+		check := func(server string, proxy, want string) {
+			t.Helper()
+			opts := signal.Options{NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := n.dial(ctx, network, address)
+				return &from{c, address}, err
+			}}
+			if proxy != "" {
+				opts.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
+				opts.NetDialContext = throughProxy(n)
+			}
+			h, err := signal.Open(t.Context(), signal.HostConfig{Server: server, Draw: names("A4X9", "B4X9", "C4X9", "D4X9"), Options: opts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			g, err := signal.KnockAt(t.Context(), signal.GuestConfig{Server: server, Room: h.Room(), Options: opts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			if h.Address() != g.Address() || fmt.Sprint(h.Address()) != want {
+				t.Errorf("%s by proxy %q: got %v and %v, want %s", server, proxy, h.Address(), g.Address(), want)
+			}
+		}
+		check("ws://203.0.113.7", "", "203.0.113.7")
+		check("ws://m", "", "invalid IP")
+		check("ws://203.0.113.7", "http://10.0.0.1:3128", "203.0.113.7")
+		check("ws://m", "http://10.0.0.1:3128", "invalid IP")
+	})
+}
+
+// from is a connection that knows where it leads.
+type from struct {
+	net.Conn
+	to string
+}
+
+func (f *from) RemoteAddr() net.Addr {
+	if a, err := net.ResolveTCPAddr("tcp", f.to); err == nil { // a literal
+		return a
+	}
+	return f.Conn.RemoteAddr()
+}
+
+// throughProxy is a proxy that answers CONNECT and then is the way to the matchmaker.
+func throughProxy(n *network) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() { // ends with the connection
+			r := bufio.NewReader(far)
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			if _, err := io.WriteString(far, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
+				return
+			}
+			to, err := n.dial(ctx, network, address)
+			if err != nil {
+				return
+			}
+			go func() { // ends with the connection
+				_, _ = io.Copy(far, to)
+				_ = far.Close()
+			}()
+			_, _ = io.Copy(to, r)
+			_ = to.Close()
+		}()
+		return &from{near, address}, nil
 	}
 }
