@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -290,7 +291,7 @@ func TestM4Daemons(t *testing.T) {
 		guest.join(s.Link)
 		host.here(2)
 		m.mu.Lock()
-		old := m.kept
+		old := maps.Clone(m.kept)
 		m.mu.Unlock()
 		guest.must("session/leave", &protocol.LeaveParams{Session: s.ID}, nil)
 		host.here(1)

@@ -25,13 +25,13 @@ type middle struct {
 	mu     sync.Mutex
 	said   bytes.Buffer      // all that was received, requests and messages, unmasked
 	heard  []wire.Envelope   // the messages among it
-	counts map[bool]int      // relays since forget, by their direction
-	kept   map[bool][][]byte // likewise what was in them
+	kept   map[bool][][]byte // what was in the relays, by their direction
+	counts map[string]int    // relays to a guest, by the room's name for it
 	meddle func(parcel) []parcel
 	host   *line // the newest that opened a room
 }
 
-// parcel is one relay: the n-th of its direction since the middle forgot.
+// parcel is one relay: the n-th of its direction in its introduction.
 type parcel struct {
 	toHost bool
 	n      int
@@ -42,14 +42,15 @@ type parcel struct {
 type line struct {
 	near, far *websocket.Conn
 	guest     bool
+	count     int        // a guest's relays
 	mu        sync.Mutex // one writer at a time, of each
 }
 
 // middle starts one on the virtual network; it ends with the test.
 func (b *bubble) middle(at string) *middle {
 	b.t.Helper()
-	m := &middle{t: b.t, url: "ws://" + at, upstream: newMemory(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 250), Port: 80})}
-	m.forget()
+	m := &middle{t: b.t, url: "ws://" + at, upstream: newMemory(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 250), Port: 80}),
+		kept: map[bool][][]byte{}, counts: map[string]int{}}
 	address, err := net.ResolveTCPAddr("tcp", at) // a literal
 	if err != nil {
 		b.t.Fatal(err)
@@ -71,15 +72,7 @@ func (b *bubble) middle(at string) *middle {
 	return m
 }
 
-// forget begins to count anew.
-func (m *middle) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.counts, m.kept = map[bool]int{}, map[bool][][]byte{}
-}
-
 func (m *middle) does(meddle func(parcel) []parcel) {
-	m.forget()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.meddle = meddle
@@ -180,8 +173,13 @@ func (m *middle) hear(k *line, message []byte, e wire.Envelope) []parcel {
 	case wire.EnvelopeKnock:
 		k.guest = true
 	case wire.EnvelopeRelay:
-		p := parcel{k.guest, m.counts[k.guest], e.Data}
-		m.counts[k.guest]++
+		p := parcel{k.guest, k.count, e.Data}
+		if k.guest {
+			k.count++
+		} else {
+			p.n = m.counts[e.Peer]
+			m.counts[e.Peer]++
+		}
 		m.kept[k.guest] = append(m.kept[k.guest], e.Data)
 		if m.meddle != nil {
 			return m.meddle(p)
