@@ -40,10 +40,15 @@ type parcel struct {
 
 // line is one daemon's connection to the middle, and the middle's own to the real matchmaker.
 type line struct {
-	near, far *websocket.Conn
-	guest     bool
-	count     int        // a guest's relays
-	mu        sync.Mutex // one writer at a time, of each
+	near, far     *websocket.Conn
+	toNear, toFar chan frame // to their writers: a lock held while one writes to a pipe would stop a bubble's clock
+	guest         bool
+	count         int // a guest's relays
+}
+
+type frame struct {
+	kind int
+	data []byte
 }
 
 // middle starts one on the virtual network; it ends with the test.
@@ -97,38 +102,46 @@ func (m *middle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	k := &line{near: near, far: far}
+	k := &line{near: near, far: far, toNear: make(chan frame, 4096), toFar: make(chan frame, 4096)}
+	over := make(chan struct{})
+	var work sync.WaitGroup
+	for to, from := range map[*websocket.Conn]chan frame{near: k.toNear, far: k.toFar} {
+		work.Go(func() { // ends with over
+			for {
+				select {
+				case f := <-from:
+					_ = to.WriteMessage(f.kind, f.data) // or it has hung up
+				case <-over:
+					return
+				}
+			}
+		})
+	}
 	ping := far.PingHandler()
 	far.SetPingHandler(func(data string) error {
-		k.write(near, websocket.PingMessage, []byte(data))
+		k.toNear <- frame{websocket.PingMessage, []byte(data)}
 		return ping(data)
 	})
-	down := make(chan struct{})
-	go func() { // ends with far, which up closes
-		defer close(down)
+	work.Go(func() { // ends with far, which is closed after up
 		for {
 			kind, message, err := far.ReadMessage()
 			if err != nil {
 				_ = near.Close()
 				return
 			}
-			k.write(near, kind, message)
+			k.toNear <- frame{kind, message}
 		}
-	}()
+	})
 	m.up(k)
+	close(over)
+	_ = near.Close()
 	_ = far.Close()
-	<-down
+	work.Wait()
 }
 
-func (k *line) write(to *websocket.Conn, kind int, message []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	_ = to.WriteMessage(kind, message) // or it has hung up
-}
-
-func (k *line) say(to *websocket.Conn, e wire.Envelope) {
+func say(to chan frame, e wire.Envelope) {
 	if message, err := e.Encode(); err == nil {
-		k.write(to, websocket.TextMessage, message)
+		to <- frame{websocket.TextMessage, message}
 	}
 }
 
@@ -146,15 +159,15 @@ func (m *middle) up(k *line) {
 		}
 		acts := m.hear(k, message, e)
 		if e.Type != wire.EnvelopeRelay {
-			k.write(k.far, kind, message)
+			k.toFar <- frame{kind, message}
 			continue
 		}
 		for _, p := range acts {
 			e.Data = p.data
 			if p.toHost == k.guest {
-				k.say(k.far, e)
+				say(k.toFar, e)
 			} else {
-				k.say(k.near, e)
+				say(k.toNear, e)
 			}
 		}
 	}
@@ -194,7 +207,7 @@ func (m *middle) tellsHost(e wire.Envelope) {
 	m.mu.Lock()
 	k := m.host
 	m.mu.Unlock()
-	k.say(k.near, e)
+	say(k.toNear, e)
 }
 
 // number counts the envelopes that fit among those received.

@@ -91,6 +91,9 @@ func TestM7Candidates(t *testing.T) {
 			guest.start(Offerer, host, edit)
 			await[Up](guest) // the guest knows a good address of the host, and the host learns the guest's from its checks
 			await[Up](host)
+			if err := host.link.Signal([]byte("c1 1 udp 1 10.0.0.250 9 typ host")); !errors.Is(err, ErrSignal) {
+				t.Errorf("one more, later: %v, want a refusal", err)
+			}
 			time.Sleep(time.Minute) // virtual, in a bubble
 			closeBoth(guest, host)
 			n.stop(t)
