@@ -3,8 +3,6 @@ package daemon
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -13,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"earshot/internal/crdt"
 	"earshot/internal/docpath"

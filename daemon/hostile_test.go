@@ -52,6 +52,9 @@ func (plain) Binding(sender introduction.Role, guest, host [32]byte) ([32]byte, 
 	return sha256.Sum256(slices.Concat([]byte(sender.String()), guest[:], host[:])), nil
 }
 
+// LinkKeys are known to everybody; both directions have the same.
+func (plain) LinkKeys() (out, in [32]byte, err error) { return [32]byte{1}, [32]byte{1}, nil }
+
 func (plain) ResumeSecret() ([]byte, string, error) { return nil, "", introduction.ErrTooEarly }
 func (plain) Abort(introduction.Cause) []byte       { return nil }
 func (plain) End()                                  {}
@@ -106,7 +109,7 @@ func (k *desk) connectsBy(role introduction.Role, side introduced, carry func([]
 	if role == introduction.RoleGuest {
 		end = peer.Offerer
 	}
-	if err := v.link.open(end, nil, false, peer.LoopbackOff); err != nil {
+	if err := v.link.open(end, side, nil, false, peer.LoopbackOff); err != nil {
 		k.t.Fatal(err)
 	}
 	c := &connecting{role: role, side: side, link: v.link, inbox: v.inbox, log: k.daemon.log,
@@ -133,7 +136,7 @@ func (th *thief) sits(world Network, as introduction.Role, at func() *victim, ot
 	if as == introduction.RoleHost {
 		role = peer.Answerer
 	}
-	l, err := peer.New(peer.Config{Role: role, Net: world.Peer, Events: func(e peer.Event) { events <- e }})
+	l, err := peer.New(peer.Config{Role: role, Keys: peer.Keys{Out: [32]byte{1}, In: [32]byte{1}}, Net: world.Peer, Events: func(e peer.Event) { events <- e }})
 	if err != nil {
 		th.t.Fatal(err)
 	}
