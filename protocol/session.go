@@ -48,7 +48,8 @@ type Session struct {
 	Resume  string       `json:"resume,omitempty"`
 }
 
-// Member is one daemon of a session; two editors of one person are one member. RTT is in milliseconds.
+// Member is one daemon of a session; two editors of one person are one member. Name and Client are what it says of itself, not
+// verified, fit for a screen; who takes a name that is here already is marked by the host, "Ana (2)". RTT is in milliseconds.
 type Member struct {
 	ID     string      `json:"id"`
 	Name   string      `json:"name"`

@@ -544,7 +544,9 @@ export interface Session {
   resume?: string;
 }
 
-/** Member is one daemon of a session; two editors of one person are one member. RTT is in milliseconds. */
+/** Member is one daemon of a session; two editors of one person are one member. Name and Client are what
+ * it says of itself, not verified, fit for a screen; who takes a name that is here already is marked by
+ * the host, "Ana (2)". RTT is in milliseconds. */
 export interface Member {
   id: string;
   name: string;

@@ -508,7 +508,9 @@
 ---@field members earshot.Member[]
 ---@field resume? string
 
----Member is one daemon of a session; two editors of one person are one member. RTT is in milliseconds.
+---Member is one daemon of a session; two editors of one person are one member. Name and Client are what it
+---says of itself, not verified, fit for a screen; who takes a name that is here already is marked by the
+---host, "Ana (2)". RTT is in milliseconds.
 ---@class (exact) earshot.Member
 ---@field id string
 ---@field name string
