@@ -26,7 +26,6 @@ type race struct {
 	marker      rune
 	mine        map[rune]bool // the guest's markers,
 	void        map[rune]bool // of these what was under way when it was made a viewer
-	taken       int
 }
 
 func newRace(t testing.TB, seed uint64) *race {

@@ -72,7 +72,7 @@ type caller struct {
 	host      *node
 	ed, other *editor // the host's and an honest guest's, with the text open
 	doc       *crdt.Doc
-	num, turn uint32
+	num       uint32
 }
 
 // standings of a caller with the host.
