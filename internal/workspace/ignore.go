@@ -21,8 +21,8 @@ const maxIgnoreAll = 1 << 20
 // against a thousand rules. A hostile repository can hold names and rules that need a thousand times as much.
 const maxWork = 1 << 28
 
-// work is what is left of maxWork. Once it is over, names count as ignored: what the rules say of them is not known, and it
-// may be about secrets. A nil one is without end.
+// work is what is left of maxWork. Once it is over, a folder is read no further, and whatever a rule would still have to
+// decide counts as ignored: what it says is not known, and it may be about secrets. A nil one is without end.
 type work struct{ left int }
 
 func newWork() *work { return &work{maxWork} }
@@ -64,9 +64,6 @@ type scope struct {
 
 // ignores tells whether a name in the folder is ignored, provided that the folder is not.
 func (s *scope) ignores(name string, isDir bool, w *work) bool {
-	if w.over() {
-		return true
-	}
 	path := name
 	for at := s; at != nil; at = at.up {
 		if decided, ignored := at.rules.decide(path, name, isDir, w); decided {
