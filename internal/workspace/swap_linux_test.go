@@ -250,7 +250,7 @@ func TestA8PathsReallyStayBelow(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 3))
 	made := 0
-	for range threat.Times(3000, 500_000) {
+	for range threat.Times(2000, 100_000) {
 		s := threat.Path(r)
 		p, ok := parsed(s)
 		if !ok {
