@@ -224,6 +224,9 @@ func (o *output) await(want string) error {
 	}
 }
 
+// send gives a signal to a process, which may have ended.
+func send(cmd *exec.Cmd, s syscall.Signal) { _ = cmd.Process.Signal(s) }
+
 // end kills a process that a test has started and waits for it.
 func end(cmd *exec.Cmd) {
 	if cmd != nil && cmd.Process != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -283,19 +284,25 @@ func TestL9SwapFileIsFound(t *testing.T) {
 	}
 }
 
-// TestL9Killed: host, guest, their daemons and the guest's Neovim are killed at some moment of a session, and nothing of it
-// is left but the host's own files.
+// TestL9Killed: the daemons and Neovims of host and guest are killed at some moment of a session, in any order, and nothing
+// of it is left but the host's own files. Some are ended by other signals, which a program may act on: Neovim preserves
+// what it edits, the Go runtime tells of its stacks.
 func TestL9Killed(t *testing.T) {
 	seed := time.Now().UnixNano()
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	e := newEvening(t)
 	reached := map[string]int{}
-	for i := range threat.Times(4, 200) {
+	for i := range threat.Times(3, 240) {
 		moment := time.Duration(random.Int64N(int64(momentMost)))
-		stage := e.killedAt(t, moment, random)
+		editor, daemon := syscall.SIGKILL, syscall.SIGKILL
+		if i%6 == 2 {
+			editor = []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP}[random.IntN(2)]
+			daemon = []syscall.Signal{syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGQUIT, syscall.SIGHUP}[random.IntN(4)]
+		}
+		stage := e.killedAt(t, moment, random, editor, daemon)
 		reached[stage]++
 		if found := e.found(t); len(found) > 0 {
-			t.Fatalf("seed %d, kill %d at %v while %s; left behind: %q", seed, i, moment, stage, found)
+			t.Fatalf("seed %d, kill %d at %v while %s, by %v and %v; left behind: %q", seed, i, moment, stage, editor, daemon, found)
 		}
 	}
 	t.Logf("killed while: %v", reached)
@@ -308,7 +315,9 @@ func TestL9Killed(t *testing.T) {
 const momentMost = 1500 * time.Millisecond
 
 // killedAt lives through a session until the moment and tells how far it came. Errors are what a kill looks like.
-func (e *evening) killedAt(t *testing.T, moment time.Duration, random *rand.Rand) (stage string) {
+func (e *evening) killedAt(
+	t *testing.T, moment time.Duration, random *rand.Rand, editor, daemon syscall.Signal,
+) (stage string) {
 	t.Helper()
 	defer e.end()
 	e.begin(t)
@@ -342,13 +351,15 @@ func (e *evening) killedAt(t *testing.T, moment time.Duration, random *rand.Rand
 		break
 	}
 	victims := []func(){
-		func() { sharing.kill() }, func() { e.guests.die() }, func() { e.hosts.die() },
-		func() { _ = e.daemons[0].Process.Kill() }, func() { _ = e.daemons[1].Process.Kill() }, // they may have ended
+		func() { sharing.kill() }, func() { send(e.guests.cmd, editor) }, func() { send(e.hosts.cmd, editor) },
+		func() { send(e.daemons[0], daemon) }, func() { send(e.daemons[1], daemon) },
 	}
 	random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 	for _, kill := range victims {
 		kill()
 	}
+	late := time.AfterFunc(endPatience/10, func() { send(e.guests.cmd, syscall.SIGKILL) }) // one that is asked to go may not
+	defer late.Stop()
 	for now := range stages {
 		stage = now
 	}

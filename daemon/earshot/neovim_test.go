@@ -102,9 +102,6 @@ func (n *neovim) kill() {
 	_ = n.cmd.Wait()         // by the signal
 }
 
-// die is kill without the wait.
-func (n *neovim) die() { _ = n.cmd.Process.Kill() } // it may have ended
-
 // types sends keys in Neovim's notation as a person types them.
 func (n *neovim) types(keys string) error {
 	for keys != "" {
