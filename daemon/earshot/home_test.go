@@ -26,6 +26,7 @@ var realProgram = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	programFolder = dir
 	path := filepath.Join(dir, "earshot")
 	return path, build(path)
 })

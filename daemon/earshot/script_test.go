@@ -50,7 +50,21 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"earshot": main})
+	testscript.Main(tests{m}, map[string]func(){"earshot": main})
+}
+
+// tests are all of them, and what they leave to be removed behind the last.
+type tests struct{ *testing.M }
+
+// programFolder is where a test has built the program; "" if none has.
+var programFolder string
+
+func (t tests) Run() int {
+	code := t.M.Run()
+	if programFolder != "" {
+		_ = os.RemoveAll(programFolder) // in the folder for temporary files
+	}
+	return code
 }
 
 // patience is what a script waits for anything: far more than a slow machine under the race detector needs.
