@@ -52,7 +52,7 @@ func (plain) Binding(sender introduction.Role, guest, host [32]byte) ([32]byte, 
 	return sha256.Sum256(slices.Concat([]byte(sender.String()), guest[:], host[:])), nil
 }
 
-// LinkKeys are known to everybody; both directions have the same.
+// LinkKeys everybody knows too.
 func (plain) LinkKeys() (out, in [32]byte, err error) { return [32]byte{1}, [32]byte{1}, nil }
 
 func (plain) ResumeSecret() ([]byte, string, error) { return nil, "", introduction.ErrTooEarly }
@@ -136,7 +136,8 @@ func (th *thief) sits(world Network, as introduction.Role, at func() *victim, ot
 	if as == introduction.RoleHost {
 		role = peer.Answerer
 	}
-	l, err := peer.New(peer.Config{Role: role, Keys: peer.Keys{Out: [32]byte{1}, In: [32]byte{1}}, Net: world.Peer, Events: func(e peer.Event) { events <- e }})
+	out, in, _ := plain{}.LinkKeys()
+	l, err := peer.New(peer.Config{Role: role, Keys: peer.Keys{Out: out, In: in}, Net: world.Peer, Events: func(e peer.Event) { events <- e }})
 	if err != nil {
 		th.t.Fatal(err)
 	}

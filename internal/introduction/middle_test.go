@@ -619,7 +619,8 @@ func TestN1KeysAreForgotten(t *testing.T) {
 	secretOf := func(p *pair) map[string][]byte {
 		all := map[string][]byte{"the host's copy of the code": bytes.Clone(p.host.secret), "ISK": bytes.Clone(p.host.isk)}
 		for name, k := range map[string][keySize]byte{"g2h": p.guest.keys.guestToHost, "h2g": p.guest.keys.hostToGuest,
-			"bind": p.guest.keys.binding, "check": p.guest.keys.check, "resume": p.guest.keys.resume} {
+			"bind": p.guest.keys.binding, "check": p.guest.keys.check, "resume": p.guest.keys.resume,
+			"link g2h": p.guest.keys.linkToHost, "link h2g": p.guest.keys.linkToGuest} {
 			all[name] = k[:]
 		}
 		maps.DeleteFunc(all, func(_ string, b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) })
@@ -640,7 +641,7 @@ func TestN1KeysAreForgotten(t *testing.T) {
 			}
 			return m
 		})
-		if what != "a wrong code" && err != nil || len(secrets) != 7 {
+		if what != "a wrong code" && err != nil || len(secrets) != 9 {
 			t.Fatalf("after %s: %d secrets, %v", what, len(secrets), err)
 		}
 		end(p)
@@ -660,7 +661,7 @@ func TestN1KeysAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		step(t, p.guest.Step, admitted)
-		if found := secretsIn(p.guest, secretOf(p)); len(found) < 5 { // the search finds what is there
+		if found := secretsIn(p.guest, secretOf(p)); len(found) < 7 { // the search finds what is there
 			t.Errorf("before the end the guest has %q, want its keys", found)
 		}
 		p.guest.End()

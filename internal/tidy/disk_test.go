@@ -29,17 +29,19 @@ var throughRoot = map[string]struct {
 	uses []string
 	why  string
 }{
-	"internal/workspace/folder.go":   {[]string{"os.OpenRoot"}, "the folder that the host named: everything below is reached through it"},
-	"internal/workspace/identity.go": {[]string{"os.Lstat", "filepath.EvalSymlinks"}, "which file a path of the host's own editor names; no content is read"},
-	"internal/workspace/ignore.go":   {[]string{"os.Stat", "os.OpenFile"}, "rules of the repository around the folder: they hide names and are never sent"},
-	"internal/rpc/socket_unix.go":    {[]string{"os.Stat", "os.Lstat", "os.MkdirAll", "os.Chmod", "os.OpenFile", "os.Remove"}, "the daemon's socket, its lock and their folder"},
-	"daemon/settings/file.go":        {[]string{"os.Open"}, "the person's own settings"},
-	"daemon/earshot/share.go":        {[]string{"os.Stat", "os.Open"}, "what the host typed, and the terminal"},
-	"daemon/earshot/document.go":     {[]string{"os.Stat"}, "what the person typed: a file of their own or one of the session"},
+	"internal/workspace/folder.go":      {[]string{"os.OpenRoot"}, "the folder that the host named: everything below is reached through it"},
+	"internal/workspace/identity.go":    {[]string{"os.Lstat", "filepath.EvalSymlinks"}, "which file a path of the host's own editor names; no content is read"},
+	"internal/workspace/ignore.go":      {[]string{"os.Stat", "os.OpenFile"}, "rules of the repository around the folder: they hide names and are never sent"},
+	"internal/rpc/socket_unix.go":       {[]string{"os.Stat", "os.Lstat", "os.MkdirAll", "os.Chmod", "os.OpenFile", "os.Remove"}, "the daemon's socket, its lock and their folder"},
+	"daemon/settings/file.go":           {[]string{"os.Open"}, "the person's own settings"},
+	"daemon/earshot/share.go":           {[]string{"os.Stat", "os.Open"}, "what the host typed, and the terminal"},
+	"daemon/earshot/private_unix.go":    {[]string{"os.OpenFile"}, "where the runtime's last words go: nowhere"},
+	"daemon/earshot/private_windows.go": {[]string{"os.OpenFile"}, "as on unix"},
+	"daemon/earshot/document.go":        {[]string{"os.Stat"}, "what the person typed: a file of their own or one of the session"},
 }
 
 // besides are programs and packages that no daemon contains.
-var besides = []string{"protocol/gen", "internal/bench", "internal/sim", "internal/crdt/replay"}
+var besides = []string{"protocol/gen", "internal/bench", "internal/sim", "internal/threat", "internal/crdt/replay"}
 
 func diskUse(s source) (uses []string, places map[string]string) {
 	places = map[string]string{}
