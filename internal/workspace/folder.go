@@ -38,6 +38,7 @@ type Folder struct {
 	rules sync.Map // docpath.Path of a folder → *ignoreRules, kept from the first look on
 
 	ignoring atomic.Int64 // bytes of ignore files that were read
+	most     int          // work that one request may take: maxWork, less in tests
 
 	saving sync.Mutex // held while a file is compared and replaced, so that two saves don't overwrite each other
 }
@@ -75,7 +76,7 @@ func Open(folder string, o Options) (*Folder, error) {
 		root.Close()
 		return nil, fail(NoSuchDocument, folder, "can't be looked at; check its permissions", cause(err))
 	}
-	f := &Folder{root: root, real: real, disk: deviceOf(info), allow: o.Allow}
+	f := &Folder{root: root, real: real, disk: deviceOf(info), allow: o.Allow, most: maxWork}
 	f.scope = scopeOf(real, &f.ignoring)
 	return f, nil
 }
@@ -88,7 +89,7 @@ func openRoot(folder string) (*os.Root, error) {
 // OpenFiles shares exactly the named files. Each is shown under its own name, or where two names are equal with
 // as much of the path before it as tells them apart. Errors are those of Open.
 func OpenFiles(files []string, o Options) (*Folder, error) {
-	f := &Folder{files: map[docpath.Path]*shared{}, dirs: map[string]*os.Root{}, allow: o.Allow}
+	f := &Folder{files: map[docpath.Path]*shared{}, dirs: map[string]*os.Root{}, allow: o.Allow, most: maxWork}
 	real := make([]string, len(files))
 	for i, file := range files {
 		var err error

@@ -25,7 +25,7 @@ const maxWork = 1 << 28
 // decide counts as ignored: what it says is not known, and it may be about secrets. A nil one is without end.
 type work struct{ left int }
 
-func newWork() *work { return &work{maxWork} }
+func (f *Folder) newWork() *work { return &work{f.most} }
 
 func (w *work) spend(steps int) bool {
 	if w == nil {

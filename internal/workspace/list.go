@@ -77,7 +77,7 @@ func (f *Folder) List(dir docpath.Path, q Query) (Page, error) {
 		limit = PageSize
 	}
 	limit = min(limit, max(0, MaxListed-before))
-	w := &walk{f: f, work: newWork(), after: after, want: limit + 1, recursive: q.Recursive}
+	w := &walk{f: f, work: f.newWork(), after: after, want: limit + 1, recursive: q.Recursive}
 	if f.files != nil {
 		err = w.files(dir)
 	} else {

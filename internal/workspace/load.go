@@ -64,7 +64,7 @@ func (f *Folder) Load(p docpath.Path) (Text, error) {
 }
 
 func (f *Folder) loadOnce(p docpath.Path) (Text, error) {
-	at, err := f.findThere(newWork(), p)
+	at, err := f.findThere(f.newWork(), p)
 	if err != nil {
 		return Text{}, err
 	}

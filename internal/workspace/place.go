@@ -103,7 +103,7 @@ func (f *Folder) leftOut(r room, p docpath.Path, kind fs.FileMode) bool {
 
 // find leads to p, along links whose ends may be shown themselves. The errors are *Error of kind outsideFolder,
 // excluded and noSuchDocument; if only the last name is missing there is none, and place.info is nil.
-func (f *Folder) find(p docpath.Path) (*place, error) { return f.findBy(newWork(), p) }
+func (f *Folder) find(p docpath.Path) (*place, error) { return f.findBy(f.newWork(), p) }
 
 func (f *Folder) findBy(w *work, p docpath.Path) (*place, error) {
 	if f.files != nil {
@@ -326,7 +326,7 @@ func oneSpelling(dir *os.Root, name string, info fs.FileInfo) bool {
 // Check tells whether p may be opened: it is there and would be listed. The errors are *Error of kind
 // outsideFolder, excluded or noSuchDocument.
 func (f *Folder) Check(p docpath.Path) error {
-	at, err := f.findThere(newWork(), p)
+	at, err := f.findThere(f.newWork(), p)
 	if err != nil {
 		return err
 	}
