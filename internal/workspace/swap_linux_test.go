@@ -244,7 +244,9 @@ func TestA8PathsReallyStayBelow(t *testing.T) {
 	top := t.TempDir()
 	in := filepath.Join(top, "in")
 	write(t, filepath.Join(top, "outside.txt"), "outside\n")
-	write(t, filepath.Join(in, "x"), "")
+	if err := os.Mkdir(in, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	f := open(t, in)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -277,7 +279,7 @@ func TestA8PathsReallyStayBelow(t *testing.T) {
 			}
 		}
 	}
-	if got := treeOf(t, top); len(got) != 2 || got[filepath.Join(top, "outside.txt")] != "outside\n" {
+	if got := treeOf(t, top); len(got) != 1 || got[filepath.Join(top, "outside.txt")] != "outside\n" {
 		t.Errorf("there is now %q", got)
 	}
 	if made == 0 {
