@@ -208,7 +208,7 @@ func packString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint32(append(b, 0xdb), uint32(len(s))), s...)
 }
 
-var errMsgpack = errors.New("Neovim sent a msgpack type that is not known here")
+var errMsgpack = errors.New("a msgpack type came that is not known here")
 
 func unpack(r *bufio.Reader) (any, error) {
 	tag, err := r.ReadByte()
