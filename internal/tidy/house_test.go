@@ -121,3 +121,31 @@ func TestDecisions(t *testing.T) {
 		t.Error("docs/decisions: has no record")
 	}
 }
+
+// securityTest finds the tests that docs/security.md names.
+var securityTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][0-9]+[A-Za-z0-9]+)`")
+
+// TestSecurityPageNamesRealTests: what the page says shows a defence is there, and each test of a row is on the page.
+func TestSecurityPageNamesRealTests(t *testing.T) {
+	declared := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[MRNGAHLS][0-9]+[A-Z][A-Za-z0-9]*)\(`)
+	for _, name := range names(t) {
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for _, m := range function.FindAllStringSubmatch(read(t, name), -1) {
+			declared[m[1]] = false
+		}
+	}
+	for _, m := range securityTest.FindAllStringSubmatch(read(t, "docs/security.md"), -1) {
+		if _, ok := declared[m[1]]; !ok {
+			t.Errorf("docs/security.md names %s, which is no test", m[1])
+		}
+		declared[m[1]] = true
+	}
+	for name, named := range declared {
+		if !named {
+			t.Errorf("%s is named by a row of the threat table and not in docs/security.md", name)
+		}
+	}
+}
