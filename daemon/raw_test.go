@@ -33,6 +33,33 @@ func hears[F wire.Frame](s *stranger) F {
 	return none
 }
 
+// hearsBoth waits for the next frame of each of two kinds, which come by two channels and so in either order.
+func hearsBoth[F, G wire.Frame](s *stranger) (f F, g G) {
+	s.t.Helper()
+	var hasF, hasG bool
+	for e := range s.events {
+		switch e := e.(type) {
+		case peer.Frame:
+			got, err := wire.Decode(e.Data)
+			if err != nil {
+				continue
+			}
+			if x, ok := got.(F); ok && !hasF {
+				f, hasF = x, true
+			}
+			if x, ok := got.(G); ok && !hasG {
+				g, hasG = x, true
+			}
+			if hasF && hasG {
+				return f, g
+			}
+		case peer.Down:
+			return f, g
+		}
+	}
+	return f, g
+}
+
 func (s *stranger) sends(f wire.Frame) { s.says(wire.Encode(f)) }
 
 // TestA1RawClient: a raw client that has come in by the front door, over a real link, as a viewer and as an editor. What a viewer may
@@ -67,8 +94,11 @@ func TestA1RawClient(t *testing.T) {
 					forViewers = ""
 				}
 				s.sends(&wire.Open{Op: 1, Path: "a.txt"})
-				opened := hears[*wire.Opened](s)
-				doc, err := crdt.Load(hears[*wire.Chunk](s).Data)
+				opened, chunk := hearsBoth[*wire.Opened, *wire.Chunk](s)
+				if opened == nil || chunk == nil {
+					t.Fatalf("got %+v and %+v for a text", opened, chunk)
+				}
+				doc, err := crdt.Load(chunk.Data)
 				if err != nil {
 					t.Fatal(err)
 				}
