@@ -31,7 +31,7 @@ test-all: test fuzz-short ## run make test and what takes longer: each fuzz targ
 
 test-security: tools ## run the tests of docs/security.md, each named by its row of the threat table, at full size
 	go test -tags security -timeout 60m -count=1 -run '^Test[MRNGAHLS][0-9]+[A-Z]' ./...
-	plugins/nvim/test/run.sh plugins/nvim/test/poison_spec.lua
+	plugins/nvim/test/run.sh plugins/nvim/test/{poison,screen,leftovers}_spec.lua
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench

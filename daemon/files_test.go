@@ -142,7 +142,7 @@ func TestA11NoSecretLeaves(t *testing.T) {
 		}
 		for form, target := range map[string]string{"public%d.txt": name, "plain/up%d.txt": "../" + name, "absolute%d.txt": path} {
 			if err := os.Symlink(target, filepath.Join(dir, fmt.Sprintf(form, i))); err != nil {
-				t.Skip(err)
+				t.Skipf("this file system makes no links: %v", err)
 			}
 		}
 	}

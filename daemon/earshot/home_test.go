@@ -63,7 +63,7 @@ func newHomes(t *testing.T, names ...string) (base string, homes []home) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	t.Cleanup(func() { _ = os.RemoveAll(base) }) // what a killed process still writes there may outlast it
 	for i, name := range names {
 		h := home{filepath.Join(base, string(rune('a'+i))), name}
 		for _, dir := range []string{"config", "data", "state", "cache", "run", "tmp", "work"} {
