@@ -73,6 +73,8 @@ type document struct {
 	void   bool          // the host said Reset; a new snapshot is on its way
 	mended time.Time     // when the host last could not take what was sent of it
 
+	saves []func(*protocol.Error) // guest: those who asked for a save before the host could have what was typed
+
 	check check
 }
 
@@ -183,8 +185,11 @@ func (d *document) unacked() bool {
 	return d.sent != d.acked || (!d.synced && !slices.Equal(d.text.Head(), d.behind))
 }
 
-// finish calls those who waited for the document.
+// finish calls those who waited for the document; an error is the end of it, for those too who wait for a save.
 func (d *document) finish(err *protocol.Error) {
+	if err != nil {
+		d.notSaved(err)
+	}
 	waiting := d.waiting
 	d.waiting = nil
 	for _, then := range waiting {

@@ -102,7 +102,7 @@ func (e *Engine) listThere(s *session, p docpath.Path, asked *protocol.ListFiles
 		got, ok := f.(*wire.Listed)
 		switch {
 		case !ok:
-			then(nil, "", lostLink())
+			then(nil, "", s.noAnswer())
 		case got.Failure != nil:
 			then(nil, "", fromWire(got.Failure))
 		default:
@@ -177,7 +177,7 @@ func (e *Engine) createThere(s *session, p docpath.Path, kind protocol.EntryKind
 		got, ok := f.(*wire.Saved)
 		switch {
 		case !ok:
-			then(lostLink())
+			then(s.noAnswer())
 		case got.Failure != nil:
 			then(fromWire(got.Failure))
 		default:

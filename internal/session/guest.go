@@ -420,6 +420,7 @@ func (e *Engine) hostLost(s *session) {
 	for _, d := range s.docs {
 		e.checkCut(d)
 		d.apart()
+		d.notSaved(errAway())
 	}
 	if s.brokenAt.IsZero() {
 		s.brokenAt = e.now
@@ -427,6 +428,21 @@ func (e *Engine) hostLost(s *session) {
 	s.rejoin, s.rejoinAt = 0, e.now.Add(rejoinFirst)
 	e.tellHappening(protocol.Happening{Event: "reconnecting", Session: s.id})
 	e.changed(s)
+}
+
+// noAnswer is why the host did not answer a request.
+func (s *session) noAnswer() *protocol.Error {
+	switch {
+	case s.state == protocol.SessionEnded:
+		return protocol.Errorf(protocol.Ended, "The session has ended: %s.", s.reason)
+	case s.up != nil:
+		return errBusy()
+	}
+	return lostLink()
+}
+
+func errBusy() *protocol.Error {
+	return protocol.Errorf(protocol.RateLimited, "%d requests to the host are under way; wait for their answers, and try again.", MaxOps)
 }
 
 // takeOps empties the list of requests to the host, in the order they were made.
@@ -514,9 +530,9 @@ func (e *Engine) fetch(d *document) {
 				e.frame(s.up, Live, &wire.Close{Doc: got.Doc}) // nobody waits for it any more
 			}
 		case !ok:
-			if s.state != protocol.SessionReconnecting {
-				e.fetchFailed(d, lostLink())
-			} // else it is fetched anew when the link is back
+			if s.state == protocol.SessionOpen {
+				e.fetchFailed(d, s.noAnswer())
+			} // else it is fetched anew when the link is back, or has its end
 		case got.Failure != nil:
 			e.fetchFailed(d, fromWire(got.Failure))
 		case got.Size > maxSnapshot || got.Size < 0 || got.Doc == 0 || got.State == nil:

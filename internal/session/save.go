@@ -165,18 +165,48 @@ func (e *Engine) diskHolds(d *document, wrote base, got Loaded) {
 	d.dirty = d.dirty || len(wrote.skew) > 0 // the skew is on the disk and goes
 }
 
-// saveAtHost asks the host, if it surely has all that was typed here by the time that it hears of it.
+// saveAtHost asks the host as soon as it surely has all that was typed here by the time that it hears of it.
 func (e *Engine) saveAtHost(d *document, then func(*protocol.Error)) {
-	s := d.session
-	if s.up == nil || d.num == 0 || !d.synced && !slices.Equal(d.text.Head(), d.behind) {
-		then(protocol.Errorf(protocol.SaveFailed, "The host can't be reached just now; your changes are kept, save again when the session is back."))
-		return
+	switch {
+	case d.session.up == nil:
+		then(errAway())
+	case d.num != 0 && (d.synced || slices.Equal(d.text.Head(), d.behind)):
+		e.askToSave(d, then)
+	case len(d.saves) >= MaxOps:
+		then(errBusy())
+	default: // the host's answer to a Resync is under way, and what was typed goes when it comes
+		d.saves = append(d.saves, then)
 	}
-	e.request(s, func(op uint32) wire.Frame { return &wire.Save{Op: op, Doc: d.num} }, func(f wire.Frame) {
+}
+
+// saveSent asks for what waited until the host is sent what was typed.
+func (e *Engine) saveSent(d *document) {
+	saves := d.saves
+	d.saves = nil
+	for _, then := range saves {
+		e.askToSave(d, then)
+	}
+}
+
+// notSaved refuses what waited for that.
+func (d *document) notSaved(err *protocol.Error) {
+	saves := d.saves
+	d.saves = nil
+	for _, then := range saves {
+		then(err)
+	}
+}
+
+func errAway() *protocol.Error {
+	return protocol.Errorf(protocol.SaveFailed, "The host can't be reached just now; your changes are kept, save again when the session is back.")
+}
+
+func (e *Engine) askToSave(d *document, then func(*protocol.Error)) {
+	e.request(d.session, func(op uint32) wire.Frame { return &wire.Save{Op: op, Doc: d.num} }, func(f wire.Frame) {
 		got, ok := f.(*wire.Saved)
 		switch {
 		case !ok:
-			then(lostLink())
+			then(d.session.noAnswer())
 		case got.Failure != nil:
 			then(fromWire(got.Failure))
 		default:

@@ -3,8 +3,10 @@ package session
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"earshot/protocol"
+	"earshot/protocol/wire"
 )
 
 func save(uri string) *protocol.SaveParams {
@@ -35,6 +37,60 @@ func TestGuestSaves(t *testing.T) {
 	if got := saw[*protocol.Happening](watcher); got.Event != "saved" {
 		t.Errorf("the newest event is %+v, want saved", got)
 	}
+}
+
+// TestSaveWaitsForTheHost: what is saved before the host can have what was typed waits for that, or for the end of the hope of
+// it.
+func TestSaveWaitsForTheHost(t *testing.T) {
+	begin := func() (w *world, host, guest *node, ed *editor, id protocol.RequestID) {
+		w, host, guest = pair(t, "abc")
+		ed = guest.connect()
+		ed.fetch(w.uri("a.txt"))
+		w.breakLink(guest)
+		wantKind(t, ed.fails(save(ed.uri)), protocol.SaveFailed)
+		w.pass(time.Second)
+		w.busy = true
+		w.connect(host, guest, guest.rejoin)
+		w.deliver(host.name, all)
+		w.deliver(host.lane(Live), all) // the guest is welcome and has said Resync
+		ed.adds("X")
+		id = ed.ask(save(ed.uri))
+		w.deliver(laneFrom(ed.conn), all)
+		if d := guest.doc(); d.synced || len(d.saves) != 1 || ed.results[id] != nil {
+			t.Fatalf("synced %t, %d saves wait, answered %v", d.synced, len(d.saves), ed.results[id])
+		}
+		return w, host, guest, ed, id
+	}
+
+	w, host, guest, ed, id := begin()
+	w.busy = false
+	w.run()
+	if _, ok := ed.results[id].(protocol.Empty); !ok || w.disk["a.txt"] != "abcX" {
+		t.Errorf("answered %v, the disk holds %q", ed.results[id], w.disk["a.txt"])
+	}
+	w.want("abcX", ed, host, guest)
+
+	w, _, guest, ed, id = begin()
+	w.busy = false
+	w.breakLink(guest)
+	err, _ := ed.results[id].(*protocol.Error)
+	wantKind(t, err, protocol.SaveFailed)
+
+	w, host, _, ed, id = begin()
+	host.connect0(leave(host, protocol.UnsavedDiscard))
+	w.busy = false
+	w.run()
+	err, _ = ed.results[id].(*protocol.Error)
+	wantKind(t, err, protocol.Ended)
+
+	w, _, guest, ed, id = begin()
+	d := guest.doc()
+	guest.soon(FrameArrived{Link: d.session.up.id, Data: wire.Encode(&wire.Reset{Doc: d.num, Turn: d.turn, Reason: "no"})})
+	w.deliver(guest.name, all)
+	w.busy = false
+	w.run()
+	err, _ = ed.results[id].(*protocol.Error)
+	wantKind(t, err, protocol.SaveFailed)
 }
 
 // TestSaveMergesTheDisk: before a save the disk is compared with what was last read or written; a difference is merged.

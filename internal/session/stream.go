@@ -252,6 +252,7 @@ func (e *Engine) takeReset(s *session, f *wire.Reset) {
 // refetch gives a copy up, with what the host has not taken of it, and asks for the host's.
 func (e *Engine) refetch(d *document) {
 	d.apart()
+	d.notSaved(protocol.Errorf(protocol.SaveFailed, "The host did not take an edit to this text, so it was not saved; look at the text, and save again."))
 	d.session.up.forget(d.num)
 	d.void, d.num = true, 0
 	e.fetch(d)
@@ -306,6 +307,7 @@ func (e *Engine) takeResync(r *remote, f *wire.Resync) {
 		d.sent++
 		e.catchUp(r, d, lacking)
 	}
+	e.saveSent(d)
 }
 
 // takeEvents merges what the host sends.
