@@ -130,7 +130,7 @@ type SessionResult struct {
 	Session Session `json:"session"`
 }
 
-// Unsaved says what becomes of texts that guests changed and nobody saved when the host ends a session.
+// Unsaved says what becomes of texts that were changed and that nobody saved when the host ends a session.
 type Unsaved string
 
 // Choices for Unsaved; empty asks.

@@ -37,7 +37,7 @@ func daemonCommand(p *program) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return p.daemon(c.Context(), o) },
 	}
 	flags := c.Flags()
-	flags.BoolVar(&o.replace, "replace", false, "end a daemon that runs, saving what guests changed, and take its place")
+	flags.BoolVar(&o.replace, "replace", false, "end a daemon that runs, saving the changes that nobody saved, and take its place")
 	flags.BoolVar(&o.auto, "auto", false, "")
 	flags.BoolVar(&o.report, "report", false, "")
 	_ = flags.MarkHidden("auto") // they exist

@@ -358,15 +358,15 @@ func (f *following) answeredLeave(err error) {
 	}
 }
 
-// askUnsaved asks what becomes of texts that guests changed and nobody saved; without a terminal it tells how to say.
+// askUnsaved asks what becomes of changes that nobody saved; without a terminal it tells how to say.
 func (f *following) askUnsaved(uris []protocol.DocumentURI) {
 	f.unsavedIn = uris
 	if f.lines == nil {
-		f.say(fmt.Sprintf("Guests changed %s and nobody saved it, so the session goes on; end it with "+
+		f.say(fmt.Sprintf("Nobody saved the changes in %s, so the session goes on; end it with "+
 			"`earshot leave --unsaved save` or `--unsaved discard`. Interrupt again to lose these changes.", shownURIs(uris)))
 		return
 	}
-	f.ask(&prompt{text: fmt.Sprintf("Guests changed %s and nobody saved it. [s]ave, [d]iscard, or go [o]n? ", shownURIs(uris)),
+	f.ask(&prompt{text: fmt.Sprintf("Nobody saved the changes in %s. [s]ave, [d]iscard, or go [o]n? ", shownURIs(uris)),
 		answer: f.decideUnsaved})
 }
 

@@ -157,7 +157,15 @@ func (f *following) join(request *joinRequest) error {
 	}
 	f.session = joined.Session
 	f.watching = joined.Session.Role == protocol.RoleHost
-	return f.showJoined()
+	err := f.showJoined()
+	if protocol.KindOf(err) == protocol.Ended && !f.leaving { // in the middle of that, of which the events have told
+		f.drain()
+		f.finish(nil)
+	}
+	if f.leaving || f.over {
+		return f.result
+	}
+	return err
 }
 
 func (f *following) showJoined() error {

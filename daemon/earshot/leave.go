@@ -16,16 +16,16 @@ func leaveCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "leave",
 		Short: "Leave a session, or end it if you share",
-		Long: "Leaves a session; one that you share ends for all. Where guests changed texts that nobody saved, a terminal is\n" +
-			"asked what becomes of them, and elsewhere --unsaved has to say.",
+		Long: "Leaves a session; one that you share ends for all. Where there are changes that nobody saved, a terminal\n" +
+			"is asked what becomes of them, and elsewhere --unsaved has to say.",
 		Example: examples(
 			"earshot leave", "the only session there is",
-			"earshot leave --unsaved save", "write what guests changed and nobody saved",
+			"earshot leave --unsaved save", "write the changes that nobody saved",
 			"earshot leave --session k2j8d0s9aa", "this one of several"),
 		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error { return p.leave(c.Context(), unsaved.value) },
 	}
-	c.Flags().Var(unsaved, "unsaved", "what becomes of texts that guests changed and nobody saved")
+	c.Flags().Var(unsaved, "unsaved", "what becomes of changes that nobody saved")
 	p.addSession(c)
 	return c
 }
@@ -50,7 +50,7 @@ func (p *program) leave(ctx context.Context, unsaved string) error {
 		return err
 	}
 	if params.Unsaved = p.askUnsaved(e.Data.URIs); params.Unsaved == "" {
-		return fmt.Errorf("guests changed %s and nobody saved it, so the session goes on; "+
+		return fmt.Errorf("nobody saved the changes in %s, so the session goes on; "+
 			"leave with --unsaved save or --unsaved discard", shownURIs(e.Data.URIs))
 	}
 	return c.Call(ctx, "session/leave", params, nil)
@@ -61,7 +61,7 @@ func (p *program) askUnsaved(uris []protocol.DocumentURI) protocol.Unsaved {
 	if !p.asks() {
 		return ""
 	}
-	answer := p.ask(fmt.Sprintf("Guests changed %s and nobody saved it. [s]ave, [d]iscard, or go [o]n? ", shownURIs(uris)))
+	answer := p.ask(fmt.Sprintf("Nobody saved the changes in %s. [s]ave, [d]iscard, or go [o]n? ", shownURIs(uris)))
 	switch strings.ToLower(answer) {
 	case "s", "save":
 		return protocol.UnsavedSave

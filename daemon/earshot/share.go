@@ -65,7 +65,7 @@ func shareCommand(p *program) *cobra.Command {
 	flags.Var(o.admit, "admit", "who says whether a guest may come in: you (ask), or nobody (auto)")
 	flags.IntVar(&o.guests, "guests", 0, "how many guests at once (default 16; 1 with --admit auto)")
 	flags.StringArrayVar(&o.allow, "allow", nil, "share a `NAME` that looks like a secret all the same (repeat for more)")
-	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of texts that guests changed and nobody saved")
+	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of changes that nobody saved")
 	flags.StringVar(&o.listen, "listen", "", "`ADDR` of this share's own matchmaker, or off")
 	p.addJSON(c)
 	return c

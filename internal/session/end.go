@@ -140,12 +140,12 @@ func (e *Engine) over(s *session, reason string) {
 		s.opening = nil
 	}
 	e.closeDocuments(s)
-	for _, then := range s.takeOps() {
-		then(nil)
-	}
 	s.members = slices.DeleteFunc(s.members, func(m *protocol.Member) bool { return m.ID != s.me })
 	e.tellHappening(protocol.Happening{Event: "ended", Session: s.id, Reason: reason})
 	e.changed(s)
+	for _, then := range s.takeOps() {
+		then(nil)
+	}
 	for _, c := range e.clients {
 		e.tellPresence(c, s)
 	}

@@ -37,7 +37,8 @@ export type Role = "host" | "editor" | "viewer";
 /** SessionState of a Session. */
 export type SessionState = "open" | "reconnecting" | "ended";
 
-/** Unsaved says what becomes of texts that guests changed and nobody saved when the host ends a session. */
+/** Unsaved says what becomes of texts that were changed and that nobody saved when the host ends a
+ * session. */
 export type Unsaved = "save" | "discard";
 
 /** UndoParams of textDocument/undo. What goes is the last group of what the person at this buffer did,

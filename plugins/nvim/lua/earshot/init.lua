@@ -203,7 +203,7 @@ local function leave(one, unsaved)
     local choices = { { label = 'Stay' }, { label = 'Save them, then leave', how = 'save' } }
     choices[3] = { label = 'Throw them away, then leave', how = 'discard' }
     vim.ui.select(choices, {
-      prompt = ('%d texts that guests changed are not saved:'):format(#(err.data.uris or {})),
+      prompt = ('%d texts have changes that nobody saved:'):format(#(err.data.uris or {})),
       format_item = function(choice)
         return choice.label
       end,

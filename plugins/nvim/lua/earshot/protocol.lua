@@ -77,7 +77,7 @@
 ---| "reconnecting"
 ---| "ended"
 
----Unsaved says what becomes of texts that guests changed and nobody saved when the host ends a session.
+---Unsaved says what becomes of texts that were changed and that nobody saved when the host ends a session.
 ---@alias earshot.Unsaved
 ---| "save"
 ---| "discard"

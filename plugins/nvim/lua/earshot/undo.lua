@@ -14,6 +14,9 @@ local function run(method, nothing, times)
   if not attached then
     return ui.say('This buffer is not shared.', vim.log.levels.WARN)
   end
+  if not attached.guest and not vim.bo[attached.buf].modifiable then -- a guest's is the host's affair, who says why
+    return ui.say("This buffer can't be changed: 'modifiable' is off.", vim.log.levels.ERROR)
+  end
   local over = false
   for _ = 1, times or 1 do
     session.request(method, { textDocument = { uri = attached.uri } }, function(err, result)
