@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	mrand "math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -19,7 +20,7 @@ import (
 // breaks off after so many of the guest's messages; two are all before the proof is judged.
 func (r *room) attempt(t *testing.T, secret []byte, messages int) error {
 	t.Helper()
-	h, greeting, err := introduction.NewHost(introduction.HostConfig{Room: r.host.Room(), Lookup: r.lookup, Key: r.key, Random: rand.Reader})
+	k, greeting, err := r.stranger(r.lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,6 @@ func (r *room) attempt(t *testing.T, secret []byte, messages int) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &knock{room: r, intro: h}
 	for m := greeting; messages > 0; messages-- {
 		said, err := g.Step(m)
 		if err != nil {
@@ -40,6 +40,87 @@ func (r *room) attempt(t *testing.T, secret []byte, messages int) error {
 		m = answer.Send
 	}
 	return nil
+}
+
+// stranger is a knock at the room, and what it is greeted with.
+func (r *room) stranger(lookup func(introduction.Kind, string) ([]byte, bool)) (*knock, []byte, error) {
+	h, greeting, err := introduction.NewHost(introduction.HostConfig{Room: r.host.Room(), Lookup: lookup, Key: r.key, Random: rand.Reader})
+	return &knock{room: r, intro: h}, greeting, err
+}
+
+// TestM2GuessesAtOnce: as many strangers as may be introduced at once prove at one moment, and have three guesses together.
+func TestM2GuessesAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		const at = "10.0.0.99:80"
+		t.Cleanup(b.serve(at))
+		_, world := b.net.join(t)
+		d, err := New(Options{Network: world})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(d.cancel)
+		r := d.newRoom(session.OpenRoom{Session: "s", Params: &protocol.ShareParams{}})
+		t.Cleanup(r.cancel)
+		if err := r.open("ws://"+at, "ws://"+at); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(r.host.Close)
+		var together, all sync.WaitGroup
+		together.Add(1)
+		said := make([]error, maxKnocks)
+		for i := range said {
+			k, proof := r.guess(t, byte(i+1))
+			all.Go(func() {
+				together.Wait()
+				_, said[i] = k.judge(proof)
+			})
+		}
+		together.Done()
+		all.Wait()
+		wrong := 0
+		for i, err := range said {
+			switch {
+			case errors.Is(err, introduction.ErrWrongCode):
+				wrong++
+			case !errors.Is(err, introduction.ErrVoid):
+				t.Errorf("stranger %d: got %v, want ErrVoid", i, err)
+			}
+		}
+		if wrong != introduction.GuessesPerCode || r.guesses.Count() != wrong {
+			t.Errorf("%d strangers were told that they are wrong, and %d were counted; want %d", wrong, r.guesses.Count(), introduction.GuessesPerCode)
+		}
+	})
+}
+
+// guess is a knock that waits for the proof of a wrong code, and that proof.
+func (r *room) guess(t *testing.T, off byte) (k *knock, proof []byte) {
+	t.Helper()
+	k, greeting, err := r.stranger(func(kind introduction.Kind, hint string) ([]byte, bool) {
+		defer runtime.Gosched() // so that others look as well before this one is counted
+		return r.lookup(kind, hint)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := bytes.Clone(r.code.Secret())
+	secret[len(secret)-1] ^= off
+	g, err := introduction.NewGuest(introduction.GuestConfig{Kind: introduction.KindCode, Room: r.host.Room(), Secret: secret, Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	share, err := g.Step(greeting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := k.judge(share.Send)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := g.Step(reply.Send)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, result.Send
 }
 
 // TestM2AMillionWrongCodes: of a million wrong codes none opens, each is counted and nothing else is, every third burns a

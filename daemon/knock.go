@@ -105,8 +105,13 @@ func (k *knock) introduce() error {
 	return nil
 }
 
-// judge takes a message of the guest and counts what is a guess.
+// judge takes a message of the guest and counts what is a guess. Proofs are judged one after the other: of those that came
+// at one moment each is told right from wrong only once the one before is counted.
 func (k *knock) judge(m []byte) (introduction.Result, error) {
+	if k.intro.State() == introduction.AwaitProof {
+		k.room.proving.Lock()
+		defer k.room.proving.Unlock()
+	}
 	result, err := k.intro.Step(m)
 	if errors.Is(err, introduction.ErrWrongCode) {
 		k.room.guessed(k.intro.Kind())

@@ -32,6 +32,7 @@ type room struct {
 	guests   map[string]*knock
 	pace     pace
 	knocks   sync.WaitGroup
+	proving  sync.Mutex // from the look at the code to the count of a wrong one
 
 	mu      sync.Mutex
 	host    *signal.Host
