@@ -240,7 +240,7 @@ func (j *joining) connect(g *signal.Guest, intro *introduction.Guest) error {
 	}
 	var l *link
 	l = j.d.newLink(func() message {
-		return message{func() { j.linked(l, made) }, session.HostLinked{Join: j.id, Link: l.id}}
+		return message{func() { j.linked(l, made) }, session.HostLinked{Join: j.id, Link: l.id, Host: made.host}}
 	})
 	told := false
 	l.onPath = func(stage protocol.JoinStage) {

@@ -182,6 +182,7 @@ type JoinIsOwn struct {
 type HostLinked struct {
 	Join JoinID
 	Link LinkID
+	Host string // names the host's key: two sessions of one host have the same
 }
 
 // FrameArrived brings a frame's bytes; the engine owns them.

@@ -128,7 +128,7 @@ func (e *Engine) joinedOwn(j *join, id string) {
 func (e *Engine) hostLinked(ev HostLinked) {
 	r := &remote{id: ev.Link, spent: &spent{}, docs: map[uint32]*remoteDoc{}, cursors: map[string]*presence{}}
 	if j := e.joining(ev.Join); j != nil {
-		r.session = &session{state: protocol.SessionOpen, name: j.name, wireOps: map[uint32]func(wire.Frame){}}
+		r.session = &session{state: protocol.SessionOpen, name: j.name, hostKey: ev.Host, wireOps: map[uint32]func(wire.Frame){}}
 		j.link = r
 	} else if s := e.rejoining(ev.Join); s != nil {
 		r.session = s
@@ -252,10 +252,13 @@ func (e *Engine) refusedWelcome(r *remote) {
 }
 
 // joinedTwice: of two joins that were under way at once this is the second that led into one session. Who asked for it
-// gets the session that is there, and the host drops the member that it made for this one.
+// gets the session that is there, and the host drops the member that it made for this one. But ids are known to all who were
+// in a session: a host that gives out another's must not have people take the one for the other, whichever came first.
 func (e *Engine) joinedTwice(r *remote, s *session) {
-	if s.host { // a host that gives out another's id
-		e.refusedWelcome(r)
+	if s.host || s.hostKey != r.session.hostKey {
+		e.dropRemote(r)
+		e.emit(CloseLink{Link: r.id, Reason: "the session's id is that of another host's"})
+		e.notWelcome(r, protocol.Errorf(protocol.Conflict, "You are in a session of another host that has the same id, so that one of the two is false; leave that one first, or don't join this one."))
 		return
 	}
 	e.frame(r, Live, &wire.Bye{Kind: string(protocol.AlreadyShared), Reason: "it is in the session already"})

@@ -52,6 +52,39 @@ func TestNoWelcome(t *testing.T) {
 	}
 }
 
+// TestH3AnothersSession: a host that gives out the id of another's session is not taken for that one, whichever came first;
+// two joins that led to one host are one.
+func TestH3AnothersSession(t *testing.T) {
+	for name, test := range map[string]struct {
+		host string
+		want protocol.Kind
+	}{
+		"another host":  {"eve's key", protocol.Conflict},
+		"the same host": {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			g, _, ed := visitor(t, w)
+			w.busy = true
+			id := ed.ask(&protocol.JoinParams{Code: "ANOTHER"})
+			w.queue[0].do()
+			w.queue, w.busy = nil, false
+			g.step(HostLinked{Join: g.joined, Link: 7000, Host: test.host})
+			second := &stranger{n: g, link: 7000}
+			second.sends(&wire.Welcome{Version: wire.FrameVersion, Session: "aaaaaaaaaa", Member: "eeeeeeeeee", Role: "editor"})
+			err, _ := ed.results[id].(*protocol.Error)
+			if test.want != "" {
+				wantKind(t, err, test.want)
+			} else if _, ok := ed.results[id].(protocol.SessionResult); !ok {
+				t.Errorf("got %+v, want the session", ed.results[id])
+			}
+			if len(g.e.joins) != 0 || len(g.e.sessions) != 1 || len(g.e.links) != 1 || g.e.sessions[0].me != "mmmmmmmmmm" {
+				t.Errorf("%d joins, %d sessions, %d links", len(g.e.joins), len(g.e.sessions), len(g.e.links))
+			}
+		})
+	}
+}
+
 // TestSecondWelcome on one link is none: the guest leaves the link and tries to come back.
 func TestSecondWelcome(t *testing.T) {
 	w := newWorld(t)

@@ -658,7 +658,7 @@ var hostRows = []hostRow{
 	}, "left: speaks another version", "reconnecting"},
 	{"welcome to the guest's own share", func(h *hosted) wire.Frame {
 		return &wire.Welcome{Version: wire.FrameVersion, Session: h.g.e.sessions[0].id, Member: "mmmmmmmmmm", Role: "editor"}
-	}, "left: speaks another version", "reconnecting"},
+	}, "left", "reconnecting"},
 	{"members", func(*hosted) wire.Frame {
 		return &wire.Members{Members: []wire.Member{{ID: "mmmmmmmmmm", Role: "host"}, {ID: "xxxxxxxxxx", Role: "host"}}}
 	}, tooSoon, ""},

@@ -46,6 +46,7 @@ type session struct {
 
 	// Guest.
 	up       *remote // the link to the host, nil while it is broken
+	hostKey  string  // names the key by which that was introduced
 	rejoin   JoinID  // the attempt to come back, 0 if none
 	rejoinAt time.Time
 	tries    int
