@@ -25,6 +25,16 @@ func (d *Doc) Diff(from, to Frontier) text.Patch {
 	return d.patch(t.turned(touched))
 }
 
+// Apart returns how many runs of events are in the history of one version and not in the other's: what Diff takes grows with it.
+func (d *Doc) Apart(from, to Frontier) int {
+	back, forth := d.log.graph.diff(d.since(from), d.since(to))
+	n := 0
+	for _, s := range append(back, forth...) {
+		n += d.log.findOp(s.to-1) - d.log.findOp(s.from) + 1
+	}
+	return n
+}
+
 // along is Diff where all that is to be added is one run of the graph that was made on from: its positions mean
 // what they say.
 func (d *Doc) along(from Frontier, forth []stretch) (p text.Patch, ok bool) {

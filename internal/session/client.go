@@ -30,7 +30,8 @@ type client struct {
 	presenceSeq  uint64
 	presenceDue  time.Time // when changed cursors of others are to be told
 	presenceOld  time.Time // when they were told last
-	warned       string    // the last sentence shown, to not repeat it at every keystroke
+	presenceGap  time.Duration
+	warned       string // the last sentence shown, to not repeat it at every keystroke
 }
 
 // private is a document that a client opened and that is in no session, or not yet: what is in none stays here, for the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -621,10 +622,15 @@ func TestH3Cursors(t *testing.T) {
 		t.Errorf("%d cursors are kept of nobody", n)
 	}
 	for i := range 3 * MaxCursors {
-		host.sends(&wire.Presence{Member: "hhhhhhhhhh", Client: fmt.Sprint(i), Seq: 1, Doc: 1})
+		host.sends(&wire.Presence{Member: fmt.Sprintf("member%04d", i/20), Client: fmt.Sprint(i), Seq: 1, Doc: 1})
 	}
 	if n := len(g.e.links[host.link].cursors); n != MaxCursors {
 		t.Errorf("%d cursors are kept, want %d", n, MaxCursors)
+	}
+	for _, p := range g.e.links[host.link].cursors {
+		if n, err := strconv.Atoi(p.client); err != nil || n%20 >= cursorsEach {
+			t.Errorf("cursor %s of %s is kept: that is more than its part", p.client, p.member)
+		}
 	}
 }
 

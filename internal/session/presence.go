@@ -23,6 +23,7 @@ type presence struct {
 	version        []wire.Head
 	selections     [][2]int
 	visible        *[2]int
+	brought        bool // from the version that it came with
 }
 
 func (sv *server) UpdatePresence(from protocol.ConnID, p *protocol.PresenceUpdate) {
@@ -183,8 +184,11 @@ func (r *remote) sortedCursors() []*presence {
 	return all
 }
 
-// MaxCursors of one link: sixteen guests with a few editors each.
-const MaxCursors = 128
+// MaxCursors of one link: sixteen guests with a few editors each. No member has more than its part of them.
+const (
+	MaxCursors  = 128
+	cursorsEach = MaxCursors / MaxGuests
+)
 
 // presenceArrived takes a remote cursor, if it is newer than what is known.
 func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
@@ -199,7 +203,7 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	if old != nil && old.seq >= f.Seq {
 		return
 	}
-	if old == nil && len(r.cursors) >= MaxCursors && !r.evict() {
+	if old == nil && !r.placeFor(f.Member) {
 		return
 	}
 	p := &presence{member: f.Member, client: screen.Line(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
@@ -211,10 +215,25 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	e.presenceChanged(s)
 }
 
-// evict forgets one cursor that is in no document any more; it was kept to know late news of it from new ones.
-func (r *remote) evict() bool {
+// placeFor tells whether there is a place for one more cursor of a member.
+func (r *remote) placeFor(member string) bool {
+	n := 0
+	for _, p := range r.cursors {
+		if p.member == member {
+			n++
+		}
+	}
+	if n >= cursorsEach {
+		return r.evict(member)
+	}
+	return len(r.cursors) < MaxCursors || r.evict("")
+}
+
+// evict forgets one cursor, of a member or of anybody, that is in no document any more; it was kept to know late news of it
+// from new ones.
+func (r *remote) evict(member string) bool {
 	for _, p := range r.sortedCursors() {
-		if p.doc == 0 {
+		if p.doc == 0 && (member == "" || p.member == member) {
 			delete(r.cursors, p.member+"/"+p.client)
 			return true
 		}
@@ -229,14 +248,14 @@ func (e *Engine) presenceChanged(s *session) {
 			continue
 		}
 		c.presenceDue = e.now
-		if next := c.presenceOld.Add(presenceGap); e.now.Before(next) {
+		if next := c.presenceOld.Add(max(c.presenceGap, presenceGap)); e.now.Before(next) {
 			c.presenceDue = next
 		}
 	}
 }
 
 func (e *Engine) sendPresence(c *client) {
-	c.presenceDue, c.presenceOld = time.Time{}, e.now
+	c.presenceDue, c.presenceOld, c.presenceGap = time.Time{}, e.now, 0
 	for _, s := range e.sessions {
 		if s.has(c) && s.state != protocol.SessionEnded {
 			e.tellPresence(c, s)
@@ -244,66 +263,149 @@ func (e *Engine) sendPresence(c *client) {
 	}
 }
 
-// tellPresence tells one editor where all the others are, in its own coordinates.
+// tellPresence tells one editor where all the others are, in its own coordinates. The longer the list, the longer it is until the
+// next: nobody can keep an editor busy with many cursors.
 func (e *Engine) tellPresence(c *client, s *session) {
 	if !s.has(c) {
 		return
 	}
 	msg := &protocol.PresenceChanged{Session: s.id, Cursors: []protocol.Cursor{}}
+	t := telling{e: e, c: c, s: s}
 	if s.state != protocol.SessionEnded {
 		for _, o := range e.clients {
 			if o != c && o.placeSession == s && o.presence != nil {
-				msg.Cursors = append(msg.Cursors, e.cursorFor(c, s, o.presence))
+				msg.Cursors = append(msg.Cursors, t.cursor(o.presence, nil))
 			}
 		}
 		for _, r := range s.remotes {
 			for _, p := range r.sortedCursors() {
 				if p.doc != 0 && s.member(p.member) != nil {
-					msg.Cursors = append(msg.Cursors, e.cursorFor(c, s, p))
+					msg.Cursors = append(msg.Cursors, t.cursor(p, r.spent))
 				}
 			}
 		}
 	}
 	e.emit(Notify{Conn: c.id, Params: msg})
+	c.presenceGap = max(c.presenceGap, time.Duration(1+t.selections/selectionsAtOnce)*presenceGap)
 }
 
-// cursorFor maps a place to what the editor holds; without an open buffer of the document only the document is told.
-func (e *Engine) cursorFor(c *client, s *session, p *presence) protocol.Cursor {
+// selectionsAtOnce are told each presenceGap: 16 people with 16 each.
+const selectionsAtOnce = 256
+
+// telling is one list of cursors being made for an editor.
+type telling struct {
+	e          *Engine
+	c          *client
+	s          *session
+	selections int
+	ways       []way // that were worked out for it: most cursors are at the same few versions
+}
+
+// way is the difference between two versions of a document.
+type way struct {
+	d        *document
+	from, to crdt.Frontier
+	patch    text.Patch
+}
+
+// cursor maps a place to what the editor holds; without an open buffer of the document only the document is told.
+func (t *telling) cursor(p *presence, owes *spent) protocol.Cursor {
 	out := protocol.Cursor{Member: p.member, Client: p.client, Selections: []protocol.Selection{}}
-	d := s.doc(p.doc)
+	d := t.s.doc(p.doc)
 	if d == nil {
 		return out
 	}
 	out.TextDocument = &protocol.TextDocumentIdentifier{URI: d.uri()}
-	m := d.mirrorOf(c)
-	if m == nil || !d.ready {
+	m := d.mirrorOf(t.c)
+	if m != nil {
+		out.TextDocument.URI = m.uri
+	}
+	if !d.ready || !t.bring(d, p, owes) || m == nil {
 		return out
 	}
-	out.TextDocument.URI = m.uri
-	way := m.wayFrom(p.version)
+	var patch text.Patch // of a version that is not here yet, what is known of it counts as the mirror's own
+	if from, err := d.text.Frontier(versionOf(p.version)); err == nil {
+		patch = t.way(d, from, m.at)
+	}
 	limit := m.buffer.Len()
 	at := func(pos int) protocol.Position {
-		pos = way.MapPos(max(pos, 0), text.Before)
+		pos = patch.MapPos(max(pos, 0), text.Before)
 		pos = m.skew.MapPos(pos, text.Before)
-		return protocol.Position(m.buffer.Position(min(max(pos, 0), limit), c.enc))
+		return protocol.Position(m.buffer.Position(min(max(pos, 0), limit), t.c.enc))
 	}
 	for _, sel := range p.selections {
 		out.Selections = append(out.Selections, protocol.Selection{Anchor: at(sel[0]), Active: at(sel[1])})
 	}
+	t.selections += len(p.selections)
 	if p.visible != nil {
 		out.VisibleRange = &protocol.Range{Start: at(p.visible[0]), End: at(p.visible[1])}
 	}
 	return out
 }
 
-// wayFrom is the change from a version to the mirror's; of a version that is not here yet, what is known of it counts
-// as the mirror's own.
-func (m *mirror) wayFrom(heads []wire.Head) text.Patch {
-	from, err := m.doc.text.Frontier(versionOf(heads))
-	if err != nil || slices.Equal(from, m.at) {
+// bring maps a place to the newest text, so that what came between is gone through once and not at each telling. What it takes
+// from the version that it came with its member owes, as time: who names old versions again and again is not shown in the
+// text until that is over. From then on all the places in a text go on together.
+func (t *telling) bring(d *document, p *presence, owes *spent) bool {
+	from, err := d.text.Frontier(versionOf(p.version))
+	head := d.text.Head()
+	if err != nil || slices.Equal(from, head) {
+		p.brought = p.brought || err == nil
+		return true
+	}
+	if owes != nil && !p.brought && t.known(d, from, head) == nil {
+		if owes.places.After(t.e.now) {
+			if t.c.presenceDue.IsZero() {
+				t.c.presenceDue = owes.places
+			}
+			return false
+		}
+		share := time.Duration(1)
+		if !t.s.host {
+			share = MaxGuests
+		}
+		owes.places = t.e.now.Add(time.Duration(d.text.Apart(from, head)) * apartEach / share)
+	}
+	heads := headsOf(d, head)
+	if len(heads) > wire.MaxHeads {
+		return true // a newcomer could not be told
+	}
+	patch := t.way(d, from, head)
+	place := func(pos int) int { return patch.MapPos(max(pos, 0), text.Before) }
+	moved := make([][2]int, len(p.selections))
+	for i, sel := range p.selections {
+		moved[i] = [2]int{place(sel[0]), place(sel[1])}
+	}
+	p.version, p.selections, p.brought = heads, moved, true
+	if p.visible != nil {
+		p.visible = &[2]int{place(p.visible[0]), place(p.visible[1])}
+	}
+	return true
+}
+
+// apartEach is what a member owes for each run of events between the version of its cursor and the newest: fifty times what
+// they take, so that all the cursors of a member take a fiftieth of the engine's time. One who types is behind by a few.
+const apartEach = 50 * time.Microsecond
+
+func (t *telling) known(d *document, from, to crdt.Frontier) *way {
+	for i := range t.ways {
+		if w := &t.ways[i]; w.d == d && slices.Equal(w.from, from) && slices.Equal(w.to, to) {
+			return w
+		}
+	}
+	return nil
+}
+
+func (t *telling) way(d *document, from, to crdt.Frontier) text.Patch {
+	if slices.Equal(from, to) {
 		return nil
 	}
-	return m.doc.text.Diff(from, m.at)
+	w := t.known(d, from, to)
+	if w == nil {
+		t.ways = append(t.ways, way{d, slices.Clone(from), slices.Clone(to), d.text.Diff(from, to)})
+		w = &t.ways[len(t.ways)-1]
+	}
+	return w.patch
 }
 
 func (d *document) mirrorOf(c *client) *mirror {

@@ -227,21 +227,106 @@ func TestA5MaxCursors(t *testing.T) {
 	show := func(i int, doc uint32) {
 		s.sends(&wire.Presence{Client: fmt.Sprint("c", i), Seq: uint64(2*i) + 2 - min(uint64(doc), 1), Doc: doc, Selections: [][2]int{{1, 1}}})
 	}
-	for i := range 3 * MaxCursors {
+	for i := range 3 * cursorsEach {
 		show(i, num)
 	}
-	if n := len(host.e.links[5000].cursors); n != MaxCursors {
-		t.Errorf("%d cursors are kept, want %d", n, MaxCursors)
+	if n := len(host.e.links[5000].cursors); n != cursorsEach {
+		t.Errorf("%d cursors are kept, want %d", n, cursorsEach)
 	}
 	show(0, 0) // gone
 	show(9999, num)
 	if host.e.links[5000].cursors[s.id+"/c9999"] == nil {
 		t.Error("a place that is free is given to nobody")
 	}
-	if n := len(host.e.links[5000].cursors); n != MaxCursors {
-		t.Errorf("%d cursors are kept, want %d", n, MaxCursors)
+	if n := len(host.e.links[5000].cursors); n != cursorsEach {
+		t.Errorf("%d cursors are kept, want %d", n, cursorsEach)
 	}
 	w.pass(time.Second)
+}
+
+// TestA5CursorsAtOldVersions: cursors that name versions of long ago are worked out one by one, each once, and meanwhile those of
+// the others are told as ever.
+func TestA5CursorsAtOldVersions(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	ed, other := host.connect(), guest.connect()
+	ed.open(fileURI, "abc")
+	other.fetch(w.uri("a.txt"))
+	s := host.admit(5000, "eve")
+	doc, num := s.opens()
+	begin := doc.Head()
+	for i := range 500 { // two who always type at the same moment
+		before := doc.Head()
+		for agent := range crdt.Agent(2) {
+			if _, _, err := doc.Edit(777+agent, before, text.Patch{{Pos: i % 3, Ins: "x"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.sends(&wire.Events{Doc: num, CatchUp: true, Data: doc.Since(begin)})
+	w.want(doc.Text().String(), host, other)
+	var want [][2]int
+	for i := range cursorsEach {
+		id := crdt.ID{Agent: 777, Seq: uint32(10 * i)}
+		at, err := doc.Frontier(crdt.Version{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := doc.Diff(at, doc.Head()).MapPos(i, text.Before)
+		want = append(want, [2]int{place, place})
+		s.sends(&wire.Presence{Client: fmt.Sprint("c", i), Seq: 1, Doc: num, Version: []wire.Head{{Agent: uint64(id.Agent), Seq: id.Seq}}, Selections: [][2]int{{i, i}}})
+	}
+	other.looks(1, 2)
+	if got := ed.sees(); !slices.Contains(got, [2]int{1, 2}) || len(got) > 3 {
+		t.Errorf("at first an editor sees %v, want that of the other and few more", got)
+	}
+	w.pass(2 * cursorsEach * 1000 * apartEach)
+	got := ed.sees()
+	for _, place := range append(want, [2]int{1, 2}) {
+		if !slices.Contains(got, place) {
+			t.Errorf("in the end an editor sees %v, without %v", got, place)
+		}
+	}
+	for _, p := range host.e.links[5000].cursors {
+		if from, err := host.doc().text.Frontier(versionOf(p.version)); err != nil || !slices.Equal(from, host.doc().text.Head()) {
+			t.Errorf("cursor %s is still at an old version: it costs as much each time", p.client)
+		}
+	}
+	fresh := wire.Presence{Client: "c0", Seq: 2, Doc: num, Selections: [][2]int{{2, 3}}}
+	for _, id := range doc.Version(doc.Head()) {
+		fresh.Version = append(fresh.Version, wire.Head{Agent: uint64(id.Agent), Seq: id.Seq})
+	}
+	s.sends(&fresh)
+	if got := ed.sees(); !slices.Contains(got, [2]int{2, 3}) {
+		t.Errorf("an editor sees %v, without the newest", got)
+	}
+}
+
+// TestA5ManySelections: a guest with as many selections as there may be, which move all the time, does not keep an editor busy.
+func TestA5ManySelections(t *testing.T) {
+	w, host, _ := pair(t, "abc")
+	ed := host.connect()
+	ed.open(fileURI, "abc")
+	s := host.admit(5000, "eve")
+	_, num := s.opens()
+	host.fx = nil
+	selections := slices.Repeat([][2]int{{1, 2}}, wire.MaxSelections)
+	for seq := range 80 {
+		for i := range 2 * cursorsEach {
+			s.sends(&wire.Presence{Client: fmt.Sprint("c", i), Seq: uint64(seq + 1), Doc: num, Selections: selections})
+		}
+		w.pass(presenceGap / 2)
+	}
+	told := 0
+	for _, f := range effects[Notify](host) {
+		if p, ok := f.Params.(*protocol.PresenceChanged); ok && f.Conn == ed.conn {
+			for _, c := range p.Cursors {
+				told += len(c.Selections)
+			}
+		}
+	}
+	if most := 45 * selectionsAtOnce; told == 0 || told > most {
+		t.Errorf("in a second an editor is told %d selections, want at most %d", told, most)
+	}
 }
 
 // TestA4PresenceFromOutside: places and versions may be anything.

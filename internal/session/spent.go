@@ -9,7 +9,10 @@ import (
 
 // spent is what came of one member so far, measured by when it would have come at the pace that a member may keep for ever. It
 // stays with the member when a link is made anew: nobody starts afresh by coming back.
-type spent struct{ frames, bytes time.Time }
+type spent struct {
+	frames, bytes time.Time
+	places        time.Time // by when its cursors' places are paid for; see bring
+}
 
 // The paces, and how far ahead of them a member may be. They are far above what people and their editors do, for who is faster
 // is shown the door; what one member can do to the others within them is bounded.
