@@ -68,6 +68,8 @@ const (
 const (
 	// firstWait: a socket that neither opens nor knocks is closed.
 	firstWait = 10 * time.Second
+	// headerWait and requestWait: so long may a request take that is to become a socket, or asks for a page.
+	headerWait, requestWait = 5 * time.Second, 10 * time.Second
 	// pingEvery keeps NAT bindings (30 s at worst) open; two pings unanswered and the socket is closed.
 	pingEvery = 25 * time.Second
 	silence   = 2*pingEvery + writeWait
@@ -156,12 +158,13 @@ func New(opts Options) *Server {
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: headerWait,
+		ReadTimeout:       requestWait, // with the body, which nobody asked for
 		WriteTimeout:      writeWait,
-		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    8 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // it names addresses
 	}
+	server.SetKeepAlivesEnabled(false) // what is no socket yet is counted nowhere, so it is gone in seconds
 	failed := make(chan error, len(listeners))
 	wheel, stopWheel := context.WithCancel(ctx)
 	var loops sync.WaitGroup

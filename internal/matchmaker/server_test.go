@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -445,6 +446,36 @@ func TestG4IdleTimes(t *testing.T) {
 		s.mu.Unlock()
 		host.close()
 	})
+}
+
+// TestG4UnfinishedRequests: what never becomes a socket does not stay, whether it never ends what it says, or comes again and again.
+func TestG4UnfinishedRequests(t *testing.T) {
+	for name, said := range map[string]string{
+		"nothing":             "",
+		"half a header":       "GET /ws HTTP/1.1\r\nHost: m\r\nX: ",
+		"a body without end":  "POST /healthz HTTP/1.1\r\nHost: m\r\nContent-Length: 1000\r\n\r\nx",
+		"a chunk without end": "POST /nowhere HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+		"no upgrade":          "GET /ws HTTP/1.1\r\nHost: m\r\nContent-Length: 100\r\n\r\n",
+		"one that stays":      "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{}, func(t *testing.T, _ *Server, n *pipeNet) {
+				c, err := n.dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.WriteString(c, said); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.SetReadDeadline(time.Now().Add(requestWait + time.Second)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, c); err != nil {
+					t.Errorf("it is still there after %v: %v", requestWait, err)
+				}
+			})
+		})
+	}
 }
 
 // A client whose network is gone without a word is noticed by the pings that it does not answer.
