@@ -45,26 +45,33 @@ func (r *room) attempt(t *testing.T, secret []byte, messages int) error {
 // stranger is a knock at the room, and what it is greeted with.
 func (r *room) stranger(lookup func(introduction.Kind, string) ([]byte, bool)) (*knock, []byte, error) {
 	h, greeting, err := introduction.NewHost(introduction.HostConfig{Room: r.host.Room(), Lookup: lookup, Key: r.key, Random: rand.Reader})
-	return &knock{room: r, intro: h}, greeting, err
+	return &knock{room: r, host: r.host, peer: "0123456789", intro: h}, greeting, err
+}
+
+// room is an open room of a daemon that nobody runs.
+func (b *bubble) room(t *testing.T) *room {
+	t.Helper()
+	const at = "10.0.0.99:80"
+	t.Cleanup(b.serve(at))
+	_, world := b.net.join(t)
+	d, err := New(Options{Network: world})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.cancel)
+	r := d.newRoom(session.OpenRoom{Session: "s", Params: &protocol.ShareParams{}})
+	t.Cleanup(r.cancel)
+	if err := r.open("ws://"+at, "ws://"+at); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.host.Close)
+	return r
 }
 
 // TestM2GuessesAtOnce: as many strangers as may be introduced at once prove at one moment, and have three guesses together.
 func TestM2GuessesAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		const at = "10.0.0.99:80"
-		t.Cleanup(b.serve(at))
-		_, world := b.net.join(t)
-		d, err := New(Options{Network: world})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(d.cancel)
-		r := d.newRoom(session.OpenRoom{Session: "s", Params: &protocol.ShareParams{}})
-		t.Cleanup(r.cancel)
-		if err := r.open("ws://"+at, "ws://"+at); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(r.host.Close)
+		r := b.room(t)
 		var together, all sync.WaitGroup
 		together.Add(1)
 		said := make([]error, maxKnocks)
@@ -95,6 +102,15 @@ func TestM2GuessesAtOnce(t *testing.T) {
 // guess is a knock that waits for the proof of a wrong code, and that proof.
 func (r *room) guess(t *testing.T, off byte) (k *knock, proof []byte) {
 	t.Helper()
+	secret := bytes.Clone(r.code.Secret())
+	secret[len(secret)-1] ^= off
+	k, _, proof = r.proves(t, secret)
+	return k, proof
+}
+
+// proves is a knock that waits for the proof of a code, who it is, and that proof.
+func (r *room) proves(t *testing.T, secret []byte) (k *knock, g *introduction.Guest, proof []byte) {
+	t.Helper()
 	k, greeting, err := r.stranger(func(kind introduction.Kind, hint string) ([]byte, bool) {
 		defer runtime.Gosched() // so that others look as well before this one is counted
 		return r.lookup(kind, hint)
@@ -102,25 +118,64 @@ func (r *room) guess(t *testing.T, off byte) (k *knock, proof []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := bytes.Clone(r.code.Secret())
-	secret[len(secret)-1] ^= off
-	g, err := introduction.NewGuest(introduction.GuestConfig{Kind: introduction.KindCode, Room: r.host.Room(), Secret: secret, Random: rand.Reader})
+	g, err = introduction.NewGuest(introduction.GuestConfig{Kind: introduction.KindCode, Room: r.host.Room(), Secret: secret,
+		Hello: introduction.Hello{Name: "eve"}, Random: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
-	share, err := g.Step(greeting)
+	said := k.hears(t, g, greeting)
+	result, err := g.Step(said)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, err := k.judge(share.Send)
+	return k, g, result.Send
+}
+
+// hears gives a guest what the host said, the host what the guest says to that, and what the host says then.
+func (k *knock) hears(t *testing.T, g *introduction.Guest, said []byte) []byte {
+	t.Helper()
+	result, err := g.Step(said)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := g.Step(reply.Send)
+	answer, err := k.judge(result.Send)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k, result.Send
+	return answer.Send
+}
+
+// TestM2ReplacedCode: who has proved a code, and says who it is only when there is another one, is not let in by the old one.
+func TestM2ReplacedCode(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		r := b.room(t)
+		for _, replaced := range []bool{false, true} {
+			k, g, proof := r.proves(t, r.code.Secret())
+			confirmed, err := k.judge(proof)
+			if err != nil {
+				t.Fatal(err)
+			}
+			welcome := k.hears(t, g, confirmed.Send)
+			if replaced {
+				if err := r.makeCode("ws://10.0.0.99:80"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k.hears(t, g, welcome)
+			if err := k.announce(); errors.Is(err, errReplaced) != replaced || k.intro.State() == introduction.AwaitDecision && replaced {
+				t.Errorf("replaced %v: got %v", replaced, err)
+			}
+		}
+		asked := 0
+		for len(r.d.inbox) > 0 {
+			if _, ok := (<-r.d.inbox).event.(session.Knocked); ok {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("the host was asked %d times, want once", asked)
+		}
+	})
 }
 
 // TestM2AMillionWrongCodes: of a million wrong codes none opens, each is counted and nothing else is, every third burns a

@@ -26,6 +26,7 @@ type knock struct {
 	offered []wire.ICEServer
 
 	intro *introduction.Host
+	era   int             // of the code or link that it proved
 	id    session.IntroID // 0 for one who comes back: the engine isn't asked
 }
 
@@ -71,6 +72,8 @@ func (k *knock) run() {
 var (
 	errGone    = errors.New("the guest went away")
 	errRefused = errors.New("the host said no")
+
+	errReplaced = errors.New("the code that it proved was replaced meanwhile")
 )
 
 // introduce goes as far as the decision.
@@ -111,6 +114,7 @@ func (k *knock) judge(m []byte) (introduction.Result, error) {
 	if k.intro.State() == introduction.AwaitProof {
 		k.room.proving.Lock()
 		defer k.room.proving.Unlock()
+		k.era = k.room.era
 	}
 	result, err := k.intro.Step(m)
 	if errors.Is(err, introduction.ErrWrongCode) {
@@ -163,9 +167,9 @@ func (k *knock) ask() (session.Decide, error) {
 	k.id = session.IntroID(k.room.d.lastIntro.Add(1))
 	answer := k.room.await(k.id)
 	defer k.room.unawait(k.id)
-	hello := k.intro.Hello()
-	k.room.d.post(session.Knocked{Session: k.room.session, Intro: k.id, Name: hello.Name, Client: hello.Client,
-		Role: protocol.Role(hello.Role), Check: k.intro.Check()})
+	if err := k.announce(); err != nil {
+		return session.Decide{}, err
+	}
 	var err error
 	select {
 	case decision := <-answer:
@@ -185,6 +189,19 @@ func (k *knock) ask() (session.Decide, error) {
 	}
 	k.room.d.post(session.KnockGone{Session: k.room.session, Intro: k.id})
 	return session.Decide{}, err
+}
+
+// announce tells the engine of a guest, unless what it proved was replaced meanwhile: it may have waited for just that.
+func (k *knock) announce() error {
+	k.room.proving.Lock()
+	defer k.room.proving.Unlock()
+	if k.era != k.room.era {
+		return k.abort(introduction.CauseVoid, errReplaced)
+	}
+	hello := k.intro.Hello()
+	k.room.d.post(session.Knocked{Session: k.room.session, Intro: k.id, Name: hello.Name, Client: hello.Client,
+		Role: protocol.Role(hello.Role), Check: k.intro.Check()})
+	return nil
 }
 
 func (k *knock) let(member string) error {

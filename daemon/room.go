@@ -32,7 +32,11 @@ type room struct {
 	guests   map[string]*knock
 	pace     pace
 	knocks   sync.WaitGroup
-	proving  sync.Mutex // from the look at the code to the count of a wrong one
+
+	// proving is held from the look at the code to the count of a wrong one, and while the code is replaced; it comes
+	// before mu.
+	proving sync.Mutex
+	era     int // grows with each code
 
 	mu      sync.Mutex
 	host    *signal.Host
@@ -175,6 +179,9 @@ func (r *room) open(server, there string) error {
 
 // makeCode draws new secrets; the old ones are void from here on.
 func (r *room) makeCode(there string) error {
+	r.proving.Lock()
+	defer r.proving.Unlock()
+	r.era++
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	server, err := introduction.ServerURL(there)
