@@ -315,7 +315,7 @@ func (e *Engine) memberLeft(s *session, m *protocol.Member, how string) {
 	s.members = slices.DeleteFunc(s.members, func(o *protocol.Member) bool { return o == m })
 	s.knocks = slices.DeleteFunc(s.knocks, func(k *knock) bool { return k.member == m })
 	delete(s.away, m.ID)
-	delete(s.spent, m.ID)
+	s.settle(m.ID)
 	for _, d := range s.docs {
 		d.closedBy(m.ID)
 		delete(d.outdated, m.ID)

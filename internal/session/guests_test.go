@@ -221,6 +221,33 @@ func TestA3RemovedIsAskedAbout(t *testing.T) {
 	}
 }
 
+// TestA5NoFreshStart: where guests come in unasked, who has used up its paces does not have them anew by leaving and coming again
+// with the code; one whom the host's people let in does.
+func TestA5NoFreshStart(t *testing.T) {
+	for _, admit := range []protocol.Admission{protocol.AdmitAuto, protocol.AdmitAsk} {
+		_, host, ed := door(t, func(p *protocol.ShareParams) { p.Admit = admit })
+		comes := func(n int) *stranger {
+			host.knock(IntroID(n), "Eve")
+			if admit == protocol.AdmitAsk {
+				ed.decides(&protocol.AdmitAnswer{Admit: true}, nil)
+			}
+			eve := lastDecision(t, host)
+			link := LinkID(5000 + n)
+			host.step(GuestLinked{Session: host.shared(), Member: eve.Member, Link: link})
+			return &stranger{n: host, link: link, id: eve.Member}
+		}
+		eve := comes(1)
+		host.e.links[eve.link].spent.frames = host.w.now.Add(frameBurst * frameEach)
+		eve.sends(&wire.Bye{})
+		host.fx = nil
+		eve = comes(2)
+		eve.sends(&wire.List{Op: 1})
+		if out := len(got[*wire.Bye](eve)) == 1; out != (admit == protocol.AdmitAuto) {
+			t.Errorf("%s: one who comes again with nothing left is shown the door: %v", admit, out)
+		}
+	}
+}
+
 // TestA2PresenceWritesNothing: cursors are no way to write. Whatever they say, of whatever document, version and place, texts,
 // files and members stay as they are.
 func TestA2PresenceWritesNothing(t *testing.T) {

@@ -43,6 +43,7 @@ type session struct {
 	aliases           map[docpath.Path]*document // second names of files that are open under another
 	asks              bool                       // though admission is auto: someone was removed
 	spent             map[string]*spent          // by member
+	leftOver          spent                      // of those who left
 
 	// Guest.
 	up       *remote // the link to the host, nil while it is broken

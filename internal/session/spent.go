@@ -39,8 +39,27 @@ func (s *session) spentBy(member string) *spent {
 	}
 	if s.spent[member] == nil {
 		s.spent[member] = &spent{}
+		if s.admitsAll() {
+			*s.spent[member] = s.leftOver
+		}
 	}
 	return s.spent[member]
+}
+
+// settle ends a member's account. Where guests come in unasked who leaves may come again at once as another member, so that
+// what is open on it is the next one's: a person who types does not notice.
+func (s *session) settle(member string) {
+	if sp := s.spent[member]; sp != nil {
+		s.leftOver = spent{frames: laterOf(s.leftOver.frames, sp.frames), bytes: laterOf(s.leftOver.bytes, sp.bytes), places: laterOf(s.leftOver.places, sp.places)}
+		delete(s.spent, member)
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // affords counts a frame; false is one too many. A host passes on what all its guests do.
