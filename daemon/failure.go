@@ -59,7 +59,7 @@ func joinError(err error) *protocol.Error {
 	case errors.Is(err, context.Canceled):
 		return &protocol.Error{Code: protocol.CodeRequestCancelled, Message: "Joining was cancelled."}
 	case errors.Is(err, introduction.ErrWrongCode):
-		return protocol.Errorf(protocol.WrongCode, "This is the wrong code, or someone is interfering; ask for the code again.")
+		return protocol.Errorf(protocol.WrongCode, "This is the wrong code, or one that was replaced, or someone is interfering; ask for the code again.")
 	case errors.Is(err, introduction.ErrVoid):
 		return protocol.Errorf(protocol.CodeBurnt, "This code is no longer valid; ask the host for a new one.")
 	case errors.Is(err, introduction.ErrVersion):

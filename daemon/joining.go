@@ -200,7 +200,7 @@ func (j *joining) introduce(g *signal.Guest) (*introduction.Guest, error) {
 		_ = g.Send(intro.Abort(introduction.CauseLeft)) // or it is gone
 		return nil, &ownSession{id}
 	}
-	j.tell(protocol.StageAdmission, "Waiting for the host to let you in; the check number is "+intro.Check(), intro.Check())
+	j.tell(protocol.StageAdmission, "Waiting for the host to let you in; read them your check number, which must be the same as theirs: "+intro.Check(), intro.Check())
 	return intro, j.until(g, intro, introduction.Admitted, decisionTime)
 }
 

@@ -59,6 +59,7 @@ type Member struct {
 	Client string      `json:"client,omitempty"`
 	Path   string      `json:"path,omitempty"`
 	RTTMs  *float64    `json:"rttMs,omitempty"`
+	Check  string      `json:"check,omitempty"` // the six digits of one who waits
 }
 
 // Admission says whether the host's people are asked before a guest comes in.
@@ -208,7 +209,7 @@ type RemoveMemberParams struct {
 type SubscribeParams struct{}
 
 // Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as "opened",
-// "joined", "saved"; the other fields as far as they apply.
+// "joined", "role", "saved"; the other fields as far as they apply.
 type Happening struct {
 	Time    string      `json:"time"`
 	Event   string      `json:"event"`

@@ -122,7 +122,7 @@ var (
 		".aws": true, ".azure": true, ".gnupg": true, ".kube": true, ".ssh": true, ".password-store": true,
 		".gcloud": true, ".oci": true, ".doctl": true, ".databrickscfg": true, ".clasprc.json": true, ".sentryclirc": true,
 		".dev.vars": true, "local.settings.json": true, ".renviron": true, ".erlang.cookie": true, "wp-config.php": true,
-		"kaggle.json": true, "logins.json": true, "cookies.txt": true, "hudson.util.secret": true,
+		"kaggle.json": true, "vault.yml": true, "vault.yaml": true, "logins.json": true, "cookies.txt": true, "hudson.util.secret": true,
 		"token.json": true, "token.txt": true, ".token": true, ".access_token": true, "api_key.txt": true, "apikey.txt": true,
 		".api_key": true, ".apikey": true, "accesskeys.csv": true, "rootkey.csv": true, "mnemonic.txt": true,
 		".secret": true, ".secrets": true, ".password": true, ".passwords": true, ".passwd": true, ".passwd-s3fs": true,
@@ -152,7 +152,7 @@ var (
 		".pem", ".key", ".p12", ".pfx", ".p8", ".ppk", ".jks", ".jceks", ".keystore", ".bks", ".keytab", ".kdbx", ".kdb",
 		".tfstate", ".tfvars", ".tfvars.json", ".env", ".ovpn", ".pkcs12", ".agekey", ".kwallet",
 		".keychain", ".keychain-db", ".gpg-key", ".credentials", ".kubeconfig", ".pvk", "_host_key",
-		"credentials.csv", "credentials.json", "credentials.txt", "credentials.xml", "credentials.yml", "credentials.yaml",
+		"_credentials", "-credentials", "credentials.csv", "credentials.json", "credentials.txt", "credentials.xml", "credentials.yml", "credentials.yaml",
 		"-secret.yml", "-secret.yaml", "-secrets.yml", "-secrets.yaml", "-secret.json", "-secrets.json", "_secrets.yml",
 		"_secrets.yaml", ".secret.yaml", ".secrets.yaml",
 	}

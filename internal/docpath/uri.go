@@ -27,7 +27,7 @@ func ParseSessionURI(uri string) (session string, p Path, err error) {
 	session, path, _ := strings.Cut(rest, "/")
 	session = strings.ToLower(session)
 	if !ok || !isSession(session) {
-		return "", Path{}, fail(NoSuchDocument, uri, "names no session; write earshot://SESSION/path")
+		return "", Path{}, fail(NoSuchDocument, uri, "names no session: write earshot://SESSION/path, where SESSION is ten letters and digits that `earshot status` shows")
 	}
 	if strings.ContainsAny(path, "?#") {
 		return "", Path{}, fail(NoSuchDocument, uri, "has a query or fragment; encode ? as %3F and # as %23")

@@ -22,7 +22,7 @@ const (
 func (e *Engine) knocked(s *session, ev Knocked) {
 	k := &knock{intro: ev.Intro, s: s, check: ev.Check, since: e.now, wished: ev.Role}
 	k.member = &protocol.Member{ID: e.id(), Name: screen.Line(ev.Name, MaxName), Color: s.freeColor(),
-		Role: s.grant(ev.Role), State: protocol.MemberWaiting, Client: screen.Line(ev.Client, MaxName)}
+		Role: s.grant(ev.Role), State: protocol.MemberWaiting, Client: screen.Line(ev.Client, MaxName), Check: ev.Check}
 	if k.member.Name == "" {
 		k.member.Name = "somebody"
 	}
@@ -32,7 +32,8 @@ func (e *Engine) knocked(s *session, ev Knocked) {
 		return
 	}
 	if s.guests() >= s.mostGuests() {
-		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.RoomFull, Why: "the session is full"})
+		e.emit(Decide{Session: s.id, Intro: ev.Intro, Kind: protocol.RoomFull, Why: isFull})
+		e.tellHappening(protocol.Happening{Event: "refused", Session: s.id, Member: k.member, Reason: isFull})
 		return
 	}
 	if len(s.knocks) >= MaxKnocks {
@@ -65,11 +66,14 @@ func (s *session) grant(wished protocol.Role) protocol.Role {
 	return protocol.RoleEditor
 }
 
+const isFull = "the session is full"
+
+// guests counts those who are let in. Who waits keeps nobody out.
 func (s *session) guests() int {
-	n := 0
-	for _, m := range s.members {
-		if m.ID != s.me {
-			n++
+	n := len(s.members) - 1
+	for _, k := range s.knocks {
+		if !k.done {
+			n--
 		}
 	}
 	return n
@@ -145,6 +149,10 @@ func (sv *server) AdmitMember(r protocol.Request[protocol.Empty], p *protocol.Ad
 	}
 	for _, k := range s.knocks {
 		if k.member.ID == p.Member && !k.done {
+			if p.Admit && s.guests() >= s.mostGuests() {
+				refuse(e, r, protocol.Errorf(protocol.RoomFull, "%d guest(s) are in, as many as you allowed; have one leave first, or share with more.", s.mostGuests()))
+				return
+			}
 			e.decide(k, protocol.AdmitAnswer{Admit: p.Admit, Role: p.Role}, "the host said no")
 			reply(e, r, protocol.Empty{})
 			return
@@ -156,8 +164,16 @@ func (sv *server) AdmitMember(r protocol.Request[protocol.Empty], p *protocol.Ad
 // decide ends the waiting of a guest.
 func (e *Engine) decide(k *knock, answer protocol.AdmitAnswer, why string) {
 	s := k.s
+	full := answer.Admit && s.guests() >= s.mostGuests()
 	k.done = true
 	e.withdraw(k)
+	if full {
+		e.tellSession(s, protocol.MessageWarning, fmt.Sprintf("%s could not come in: %d guest(s) are in, as many as you allowed.", k.member.Name, s.mostGuests()))
+		e.emit(Decide{Session: s.id, Intro: k.intro, Kind: protocol.RoomFull, Why: isFull})
+		e.tellHappening(protocol.Happening{Event: "refused", Session: s.id, Member: s.memberInfo(k.member.ID), Reason: isFull})
+		e.dropKnock(k)
+		return
+	}
 	if answer.Admit && (answer.Role == protocol.RoleEditor || answer.Role == protocol.RoleViewer) {
 		k.member.Role = answer.Role
 	}
@@ -224,7 +240,13 @@ func (e *Engine) guestLinked(s *session, ev GuestLinked) {
 	if again {
 		word = "returned"
 	}
-	e.tellHappening(protocol.Happening{Event: word, Session: s.id, Member: s.memberInfo(m.ID)})
+	joined := protocol.Happening{Event: word, Session: s.id}
+	if s.admitsAll() && !again { // who was asked has seen it
+		joined.Check = m.Check
+	}
+	m.Check = ""
+	joined.Member = s.memberInfo(m.ID)
+	e.tellHappening(joined)
 	e.changed(s)
 	e.sendAllPresence(r)
 }
@@ -248,9 +270,17 @@ func (sv *server) SetRole(r protocol.Request[protocol.Empty], p *protocol.SetRol
 	if m.Role == protocol.RoleEditor && p.Role == protocol.RoleViewer {
 		e.outdate(s, m)
 	}
-	m.Role = p.Role
+	if m.Role != p.Role {
+		m.Role = p.Role
+		e.roleChanged(s, m)
+	}
 	e.changed(s)
 	reply(e, r, protocol.Empty{})
+}
+
+// roleChanged tells of a member's new role.
+func (e *Engine) roleChanged(s *session, m *protocol.Member) {
+	e.tellHappening(protocol.Happening{Event: "role", Session: s.id, Member: s.memberInfo(m.ID)})
 }
 
 // outdate begins a new epoch for one who is made a viewer: its copies are void, so that what it did and is under way is dropped,

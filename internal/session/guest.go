@@ -317,7 +317,8 @@ func (e *Engine) backAgain(s *session) {
 }
 
 func (e *Engine) takeMembers(s *session, members []wire.Member) {
-	s.members = s.members[:0:0]
+	old := s.members
+	s.members = nil
 	for _, m := range members {
 		if !isID(m.ID) {
 			continue
@@ -327,6 +328,22 @@ func (e *Engine) takeMembers(s *session, members []wire.Member) {
 			e.setOwnRole(s, protocol.Role(m.Role))
 		}
 	}
+	for _, was := range old {
+		if m := s.member(was.ID); m != nil && m.Role != was.Role {
+			e.roleChanged(s, m)
+			if m.ID == s.me {
+				e.tellSession(s, protocol.MessageInfo, "The host has made you "+withArticle(m.Role)+".")
+			}
+		}
+	}
+}
+
+// withArticle gives a role as a sentence needs it.
+func withArticle(role protocol.Role) string {
+	if role == protocol.RoleViewer {
+		return "a viewer: you can read, and what you type is taken back"
+	}
+	return "an editor: you can change the texts"
 }
 
 // memberFromWire takes over what a host may say of a member, and the least where it says anything else.

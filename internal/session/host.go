@@ -367,6 +367,8 @@ func (e *Engine) open(s *session, p docpath.Path, then func(*document, *protocol
 		d = alias
 	}
 	switch {
+	case d == nil && s.host && !s.onDisk():
+		then(nil, protocol.Errorf(protocol.NoSuchDocument, "%s is not in this session; list its files to see what is.", docpath.Quote(p.String())))
 	case d == nil:
 		d = e.newDocument(s, p)
 		d.waiting = append(d.waiting, func(err *protocol.Error) { e.loadedFor(d, then, err) })

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -243,6 +244,48 @@ func TestA5MaxKnocksAndGuests(t *testing.T) {
 	}
 }
 
+// TestWhoWaits: who waits at the door keeps nobody out, is shown to the host alone, with the check, and can't come in once there
+// is no place.
+func TestWhoWaits(t *testing.T) {
+	w, host, ed := door(t, func(p *protocol.ShareParams) { p.Guests = 1 })
+	watcher := host.connect()
+	watcher.call(&protocol.SubscribeParams{})
+	host.knock(1, "Ann")
+	waits := host.e.sessions[0].members[1]
+	if saw[*protocol.Happening](watcher).Member.Check != "123456" || waits.Check != "123456" {
+		t.Errorf("the host sees %+v, want it with the check", waits)
+	}
+	host.knock(2, "Bob")
+	ed.decides(&protocol.AdmitAnswer{Admit: true}, nil)
+	s := &stranger{n: host, link: 1000}
+	d := lastDecision(t, host)
+	host.step(GuestLinked{Session: host.shared(), Member: d.Member, Link: s.link})
+	if welcome := got[*wire.Welcome](s); len(welcome) != 1 || len(welcome[0].Members) != 2 {
+		t.Errorf("welcomed by %+v, want it to show nobody who waits", welcome)
+	}
+	if m := host.e.sessions[0].member(d.Member); m.Check != "" {
+		t.Errorf("%+v has still a check", m)
+	}
+	script := host.connect()
+	wantKind(t, script.fails(&protocol.AdmitMemberParams{Session: host.shared(), Member: waits.ID, Admit: true}), protocol.RoomFull)
+	host.fx = nil
+	q, _ := ed.question()
+	for _, ask := range ed.asks {
+		if p, ok := ask.Params.(*protocol.AdmitQuestion); ok && p.Member.ID == waits.ID {
+			q = ask
+		}
+	}
+	host.step(ClientAnswered{Conn: ed.conn, Call: q.Call, Result: &protocol.AdmitAnswer{Admit: true}})
+	if d := lastDecision(t, host); d.Admit || d.Kind != protocol.RoomFull || !ed.wasTold("Ann could not come in") {
+		t.Errorf("decided %+v, told %q", d, ed.told)
+	}
+	host.knock(3, "Eve")
+	if h := saw[*protocol.Happening](watcher); h.Event != "refused" || h.Member.Name != "Eve" {
+		t.Errorf("the newest event is %+v, want that one was refused", h)
+	}
+	w.pass(time.Minute)
+}
+
 func wantInvalid(t *testing.T, err *protocol.Error) {
 	t.Helper()
 	if err == nil || err.Code != protocol.CodeInvalidParams {
@@ -261,13 +304,43 @@ func TestViewer(t *testing.T) {
 		t.Error("the editor was not told that it may not change the text")
 	}
 	ed.types(1, 1, "XYZ")
-	if !ed.wasTold("viewer") {
+	if !ed.wasTold("so the change was taken back") {
 		t.Error("not told")
 	}
 	w.want("abc", ed, host, guest)
 	script.call(&protocol.SetRoleParams{Session: host.shared(), Member: guest.member, Role: protocol.RoleEditor})
 	ed.types(1, 1, "XYZ")
 	w.want("aXYZc", ed, host, guest)
+}
+
+// TestRoleIsTold: whom the host gives another role is told so, and all who follow the events.
+func TestRoleIsTold(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	_, other := w.join("other")
+	ed := guest.connect()
+	ed.fetch(w.uri("a.txt"))
+	watchers := []*editor{host.connect(), guest.connect(), other.n.connect()}
+	for _, watcher := range watchers {
+		watcher.call(&protocol.SubscribeParams{})
+	}
+	script := host.connect()
+	for _, role := range []protocol.Role{protocol.RoleViewer, protocol.RoleEditor, protocol.RoleEditor} {
+		script.call(roleOf(host, guest, role))
+	}
+	for i, watcher := range watchers {
+		var roles []protocol.Role
+		for _, f := range effects[Notify](watcher.n) {
+			if h, ok := f.Params.(*protocol.Happening); ok && f.Conn == watcher.conn && h.Event == "role" && h.Member.ID == guest.member {
+				roles = append(roles, h.Member.Role)
+			}
+		}
+		if !slices.Equal(roles, []protocol.Role{protocol.RoleViewer, protocol.RoleEditor}) {
+			t.Errorf("watcher %d was told %v", i, roles)
+		}
+	}
+	if told := strings.Join(ed.told, "\n"); !strings.Contains(told, "made you a viewer") || !strings.Contains(told, "made you an editor") {
+		t.Errorf("the guest was told %q", told)
+	}
 }
 
 // TestA3SetRoleWithEditsUnderWay: they come too late, the copy is void, and the buffers follow the host.
@@ -283,7 +356,7 @@ func TestA3SetRoleWithEditsUnderWay(t *testing.T) {
 	w.busy = false
 	w.run()
 	w.want("abc", ed, host, guest)
-	if !ed.wasTold("viewer") {
+	if !ed.wasTold("before it got there") {
 		t.Error("not told")
 	}
 	script.call(&protocol.SetRoleParams{Session: host.shared(), Member: guest.member, Role: protocol.RoleEditor})

@@ -194,7 +194,7 @@ func (e *Engine) refuses(m *mirror, p text.Patch) string {
 	case d.session.role == protocol.RoleViewer:
 		return "You are a viewer in this session, so the change was taken back. Ask the host to make you an editor."
 	case d.readonly:
-		return "This file is read-only at the host, so the change was taken back."
+		return "The host's file can't be written (it is read-only, or has a second name on the disk), so the change was taken back."
 	}
 	size := d.text.Text().Size()
 	for _, edit := range p {

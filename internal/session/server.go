@@ -325,6 +325,9 @@ func (sv *server) DeleteFile(r protocol.Request[protocol.Empty], _ *protocol.Del
 // sessionOf finds the session that a request names.
 func (e *Engine) sessionOf(id string) (*session, *protocol.Error) {
 	s := e.session(id)
+	if id == "" {
+		return nil, protocol.Errorf(protocol.NoSuchSession, "The request names no session; `earshot status` lists the open ones.")
+	}
 	if s == nil || s.opening != nil {
 		return nil, protocol.Errorf(protocol.NoSuchSession, "There is no session %s here; `earshot status` lists the open ones.", docpath.Quote(id))
 	}

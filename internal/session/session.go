@@ -203,6 +203,9 @@ func (e *Engine) changed(s *session) {
 func (s *session) wireMembers() []wire.Member {
 	out := make([]wire.Member, 0, len(s.members))
 	for _, m := range s.members {
+		if m.State == protocol.MemberWaiting { // who is at the door is the host's affair
+			continue
+		}
 		out = append(out, wire.Member{ID: m.ID, Name: m.Name, Color: m.Color, Role: string(m.Role),
 			State: string(m.State), Client: m.Client, Path: m.Path, RTTMs: m.RTTMs})
 	}

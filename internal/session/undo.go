@@ -308,7 +308,7 @@ func (d *document) mayUndo() *protocol.Error {
 	case s.role == protocol.RoleViewer:
 		return protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session, so nothing can be undone or redone; ask the host to make you an editor.")
 	case d.readonly:
-		return protocol.Errorf(protocol.ReadOnly, "This file is read-only at the host, so nothing can be undone or redone; ask the host to make it writable.")
+		return protocol.Errorf(protocol.ReadOnly, "The host's file can't be written (it is read-only, or has a second name on the disk), so nothing can be undone or redone; ask the host to change that.")
 	}
 	return nil
 }

@@ -164,6 +164,9 @@ func missing(p docpath.Path, err error) error {
 }
 
 func excluded(p docpath.Path) error {
+	if docpath.VCS(p) {
+		return fail(Excluded, p.String(), "belongs to version control, which is never shared", nil)
+	}
 	return fail(Excluded, p.String(), "is left out of what is shared; the host can allow it by name", nil)
 }
 

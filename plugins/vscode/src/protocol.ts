@@ -557,6 +557,8 @@ export interface Member {
   client?: string;
   path?: string;
   rttMs?: number;
+  /** the six digits of one who waits */
+  check?: string;
 }
 
 /** ICEServer is a STUN or TURN server. */
@@ -676,7 +678,7 @@ export interface RemoveMemberParams {
 export type SubscribeParams = Record<string, never>;
 
 /** Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as
- * "opened", "joined", "saved"; the other fields as far as they apply. */
+ * "opened", "joined", "role", "saved"; the other fields as far as they apply. */
 export interface Happening {
   time: string;
   event: string;

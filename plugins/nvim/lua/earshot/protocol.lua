@@ -520,6 +520,7 @@
 ---@field client? string
 ---@field path? string
 ---@field rttMs? number
+---@field check? string the six digits of one who waits
 
 ---ICEServer is a STUN or TURN server.
 ---@class (exact) earshot.ICEServer
@@ -623,7 +624,7 @@
 ---@class (exact) earshot.SubscribeParams
 
 ---Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as
----"opened", "joined", "saved"; the other fields as far as they apply.
+---"opened", "joined", "role", "saved"; the other fields as far as they apply.
 ---@class (exact) earshot.Happening
 ---@field time string
 ---@field event string
