@@ -6,8 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +17,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"earshot/daemon/settings"
 	"earshot/internal/introduction"
@@ -552,30 +549,11 @@ func TestM3KnowsTheCode(t *testing.T) {
 	})
 }
 
-// forms are the ways in which something may be written. Four bytes are too few to look for in all: chance writes them too.
-func forms(s string) map[string][]byte {
-	if len(s) < 5 {
-		return map[string][]byte{"": []byte(s), "hexadecimal": []byte(hex.EncodeToString([]byte(s)))}
-	}
-	wide := utf16.Encode([]rune(s))
-	little := make([]byte, 0, 2*len(wide))
-	for _, c := range wide {
-		little = append(little, byte(c), byte(c>>8))
-	}
-	all := map[string][]byte{"": []byte(s), "in lower case": []byte(strings.ToLower(s)), "in upper case": []byte(strings.ToUpper(s)),
-		"hexadecimal": []byte(hex.EncodeToString([]byte(s))), "in UTF-16": little}
-	for skip := range 3 { // base64 of anything that it is part of: without the symbols that hold its neighbours' bits
-		coded := base64.StdEncoding.EncodeToString(append(make([]byte, skip), s...))
-		all[fmt.Sprint("in base64 after ", skip)] = []byte(coded[(skip*8+5)/6 : (skip+len(s))*8/6])
-	}
-	return all
-}
-
 // finds gives the forms of a secret that are somewhere in a text.
 func finds(in []byte, secret string) (found []string) {
-	for form, b := range forms(secret) {
+	for form, b := range threat.Forms(secret) {
 		if bytes.Contains(in, b) {
-			found = append(found, fmt.Sprintf("%s %s", secret, form))
+			found = append(found, secret+form)
 		}
 	}
 	return found
@@ -666,9 +644,9 @@ func TestM10OnlyTheRoom(t *testing.T) {
 				t.Errorf("the matchmaker received %q", found)
 			}
 			// The search can find: each form, with something around it.
-			for form, b := range forms("x" + secret + "y") {
-				if len(finds(b, secret)) == 0 && (len(secret) >= 5 || form == "" || form == "hexadecimal") {
-					t.Errorf("%q %s is not found where it is", secret, form)
+			for form, b := range threat.Forms("x" + secret + "y") {
+				if len(finds(b, secret)) == 0 && (len(threat.Forms(secret)) > 2 || form == "" || form == " (hex)") {
+					t.Errorf("%q%s is not found where it is", secret, form)
 				}
 			}
 		}

@@ -68,21 +68,39 @@ func randomWord() string {
 
 // Add has something else looked for, such as a code that the program made.
 func (c *Canaries) Add(what, value string) {
-	add := func(how string, b []byte) { c.needles = append(c.needles, needle{what + how, b}) }
-	add("", []byte(value))
+	for how, b := range Forms(value) {
+		c.needles = append(c.needles, needle{what + how, b})
+	}
+}
+
+// Forms are the ways in which a value may be written, by their names: as it is, in small and in capital letters, as UTF-16, in
+// hexadecimal, and in base64 wherever it begins there. Four bytes are too few to look for in all: chance writes them too.
+func Forms(value string) map[string][]byte {
+	hexadecimal := hex.EncodeToString([]byte(value))
+	forms := map[string][]byte{"": []byte(value), " (hex)": []byte(hexadecimal)}
+	if len(value) < minForms {
+		return forms
+	}
 	var little, big []byte
 	for _, unit := range utf16.Encode([]rune(value)) {
 		little = append(little, byte(unit), byte(unit>>8))
 		big = append(big, byte(unit>>8), byte(unit))
 	}
-	add(" (UTF-16LE)", little)
-	add(" (UTF-16BE)", big)
-	add(" (hex)", []byte(hex.EncodeToString([]byte(value))))
-	add(" (HEX)", []byte(strings.ToUpper(hex.EncodeToString([]byte(value)))))
-	for before := range 3 {
-		add(" (base64)", base64Core(value, before))
+	for how, other := range map[string]string{" (small)": strings.ToLower(value), " (CAPITALS)": strings.ToUpper(value)} {
+		if other != value {
+			forms[how] = []byte(other)
+		}
 	}
+	forms[" (UTF-16LE)"], forms[" (UTF-16BE)"] = little, big
+	forms[" (HEX)"] = []byte(strings.ToUpper(hexadecimal))
+	for before := range 3 {
+		forms[fmt.Sprintf(" (base64 after %d)", before)] = base64Core(value, before)
+	}
+	return forms
 }
+
+// minForms is how long a value must be to be looked for in all its forms.
+const minForms = 5
 
 // base64Core is what of a value's base64 does not depend on its neighbours, when `before` bytes precede it in its group.
 func base64Core(value string, before int) []byte {
