@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-NODE_TEST := daemon/earshot/testdata/node
+NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node
 # Options for the program behind `make share`, for instance ARGS="--role viewer".
 ARGS ?=
 
@@ -55,7 +55,7 @@ fuzz-short: ## fuzz each decoder of outside bytes for 10 seconds
 	scripts/fuzz-short.sh 10s
 
 tools: ## fetch what the tests need besides Go into .cache and node_modules
-	scripts/install-tools.sh $(NODE_TEST)
+	scripts/install-tools.sh $(NODE_TESTS)
 
 clean: ## remove what was built and fetched
-	rm -rf bin .cache $(NODE_TEST)/node_modules internal/bench/peers/node/node_modules
+	rm -rf bin .cache $(addsuffix /node_modules,$(NODE_TESTS)) internal/bench/peers/node/node_modules
