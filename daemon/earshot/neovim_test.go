@@ -135,24 +135,41 @@ func (n *neovim) lua0(code string, args ...string) error {
 
 // await waits until a Lua expression holds. Neovim itself waits, a little each time, so that keys get their turn.
 func (n *neovim) await(expression string, args ...string) error {
+	_, err := n.until(nil, expression, args...)
+	return err
+}
+
+// until is await that gives up when stop is closed; it tells whether the expression held.
+func (n *neovim) until(stop <-chan struct{}, expression string, args ...string) (bool, error) {
 	code := "local args = {...}; return vim.wait(20, function() return (" + expression + ") and true or false end, 2) and 'yes' or ''"
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		yes, err := n.lua(code, args...)
 		if yes != "" || err != nil {
-			return err
+			return err == nil, err
+		}
+		select {
+		case <-stop:
+			return false, nil
+		default:
 		}
 	}
 	said, _ := n.lua("return table.concat(said, '\\n')") // for the report alone
-	return fmt.Errorf("waited in vain for %s; it was told:\n%s", expression, said)
+	return false, fmt.Errorf("waited in vain for %s; it was told:\n%s", expression, said)
 }
 
 // rest waits until the keys typed so far are done.
 func (n *neovim) rest() error {
+	_, err := n.restUntil(nil)
+	return err
+}
+
+// restUntil is rest that gives up when stop is closed; it tells whether the keys were done.
+func (n *neovim) restUntil(stop <-chan struct{}) (bool, error) {
 	n.rests++
 	if err := n.types(fmt.Sprintf("<Esc><Cmd>let g:rested = %d<CR>", n.rests)); err != nil {
-		return err
+		return false, err
 	}
-	return n.await(fmt.Sprintf("vim.g.rested == %d", n.rests))
+	return n.until(stop, fmt.Sprintf("vim.g.rested == %d", n.rests))
 }
 
 // quit ends it as a person would, and waits for it.

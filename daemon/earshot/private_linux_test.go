@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -235,108 +234,43 @@ func copyFor(t *testing.T, from, to string) string {
 	return to
 }
 
-// A build for TestL7Panic panics when it is told to: the engine, with what it is about to do, by SIGUSR1, and a goroutine
-// that nobody looks after by SIGUSR2, with the text of the file PANIC.
-const (
-	stepOfEngine  = "func (d *Daemon) step(ev session.Event) {\n"
-	stepThatFails = stepOfEngine + "\tif failing.Load() {\n\t\tpanic(fmt.Sprintf(\"%+v\", d.engine.Step(time.Now(), ev)) + failure())\n\t}\n"
-	failing       = `package daemon
-
-import (
-	"os"
-	"os/signal"
-	"sync/atomic"
-	"syscall"
-)
-
-var failing atomic.Bool
-
-func failure() string {
-	text, err := os.ReadFile(os.Getenv("PANIC"))
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
-
-func init() {
-	first, second := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(first, syscall.SIGUSR1)
-	signal.Notify(second, syscall.SIGUSR2)
-	go func() {
-		<-first
-		failing.Store(true)
-	}()
-	go func() {
-		<-second
-		panic(failure())
-	}()
-}
-`
-)
-
-// failingProgram builds the program with a way to panic that it does not have.
-func failingProgram(t *testing.T, flags ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	loop, err := filepath.Abs("../loop.go")
-	must(t, err)
-	source := read(t, loop)
-	if strings.Count(source, stepOfEngine) != 1 {
-		t.Fatalf("%s has no longer what this test changes", loop)
-	}
-	source = strings.Replace(source, stepOfEngine, stepThatFails, 1)
-	source = strings.Replace(source, "import (\n", "import (\n\t\"fmt\"\n", 1)
-	write(t, filepath.Join(dir, "loop.go"), source)
-	write(t, filepath.Join(dir, "failing.go"), failing)
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		loop: filepath.Join(dir, "loop.go"), filepath.Join(filepath.Dir(loop), "failing.go"): filepath.Join(dir, "failing.go")}})
-	must(t, err)
-	write(t, filepath.Join(dir, "overlay.json"), string(overlay))
-	program := filepath.Join(dir, "earshot")
-	must(t, build(program, append(flags, "-overlay", filepath.Join(dir, "overlay.json"))...))
-	return program
-}
-
 // TestL7Panic: a panic, whoever's goroutine it is and whatever its value, prints nothing that was in the daemon; the
 // engine's is told in one sentence. Built to speak (-tags loud) the same program says it all, so the test can fail.
 func TestL7Panic(t *testing.T) {
 	if !threat.Whole {
 		t.Skip("builds the program twice with a defect in it: part of make test-security")
 	}
-	check := func(program string, signal syscall.Signal, wantCode int, wantSaid string, wantSilent bool) {
+	check := func(program, where string, wantCode int, wantSaid string, wantSilent bool) {
 		t.Helper()
-		s := sit(t, program, "PANIC="+filepath.Join(t.TempDir(), "value"))
+		s := sit(t, program)
 		s.end()
-		value := filepath.Join(s.base, "value")
+		value := filepath.Join(t.TempDir(), "value")
 		var err error
-		write(t, value, s.word)
-		s.daemons[0], err = s.homes[0].daemon(program, "PANIC="+value)
+		s.daemons[0], err = s.homes[0].daemon(program, panicEnv+"="+value)
 		must(t, err)
 		s.sharing, err = s.homes[0].share(program, s.folder)
 		must(t, err)
 		s.typing()
 		d := s.daemons[0]
-		must(t, d.Process.Signal(signal))
+		must(t, failNext(d, value, where, failWithText, s.word))
 		_, _ = diedOf(d)
 		if got := d.ProcessState.ExitCode(); got != wantCode {
-			t.Errorf("%v: got exit code %d, want %d", signal, got, wantCode)
+			t.Errorf("%s: got exit code %d, want %d", where, got, wantCode)
 		}
-		must(t, os.Remove(value))
 		said := read(t, s.homes[0].said())
 		if !strings.Contains(said, wantSaid) {
-			t.Errorf("%v: the daemon did not say %q but:\n%s", signal, wantSaid, said)
+			t.Errorf("%s: the daemon did not say %q but:\n%s", where, wantSaid, said)
 		}
 		if wantSilent {
-			s.nothing(signal.String())
+			s.nothing(where)
 		} else if !strings.Contains(said, s.word) {
-			t.Errorf("%v: built to speak, it does not:\n%s", signal, said)
+			t.Errorf("%s: built to speak, it does not:\n%s", where, said)
 		}
 		s.end()
 	}
 	quiet, loud := failingProgram(t), failingProgram(t, "-tags", "loud")
-	check(quiet, syscall.SIGUSR1, exitFailure, "by a defect of its own (loop.go:", true)
-	check(quiet, syscall.SIGUSR2, exitUsage, "daemon begins", true)
-	check(loud, syscall.SIGUSR1, exitUsage, "panic: ", false)
-	check(loud, syscall.SIGUSR2, exitUsage, "panic: ", false)
+	check(quiet, failEngine, exitFailure, ", loop.go:", true)
+	check(quiet, failAlone, exitUsage, "daemon begins", true)
+	check(loud, failEngine, exitUsage, "panic: ", false)
+	check(loud, failAlone, exitUsage, "panic: ", false)
 }
