@@ -219,6 +219,54 @@ func TestLostWithEchoHeld(t *testing.T) {
 	}
 }
 
+// TestLostWithAReportHeld: a connection dies with something reported and no answer given. What makes the text of the edit under
+// way is its echo; what only resembles it is the person's, and what others wrote stays.
+func TestLostWithAReportHeld(t *testing.T) {
+	echo := func(ed *editor) { ed.stamp = ed.edit().Earshot.Stamp }
+	for name, then := range map[string]struct {
+		reports func(ed *editor)
+		want    string
+	}{
+		"a part of it":                     {func(ed *editor) { ed.types(1, 2, "") }, "aXYdef"},
+		"the beginning of what it inserts": {func(ed *editor) { ed.types(1, 2, "X") }, "aXXYdef"},
+		"more than it deletes":             {func(ed *editor) { ed.types(1, 3, "") }, "aXYef"},
+		"the echo in two reports": {func(ed *editor) {
+			echo(ed)
+			ed.types(1, 2, "")
+			ed.types(1, 0, "XY")
+			ed.adds("!")
+		}, "aXYdef!"},
+		"the echo with an indentation": {func(ed *editor) {
+			echo(ed)
+			ed.types(1, 2, "  XY")
+		}, "a  XYdef"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, ed, other := hostAndGuest(t, "abcdef")
+			other.types(1, 2, "XY")
+			then.reports(ed)
+			ed.drop()
+			w.want(then.want, ed.n, other)
+			again := ed.back()
+			again.reopen()
+			w.want(then.want, again, other, ed.n)
+		})
+	}
+}
+
+// TestLostWithAnEchoThatLacks: an echo that lacks something of the edit is not known for one, and its text is there twice until
+// its editor is back.
+func TestLostWithAnEchoThatLacks(t *testing.T) {
+	w, ed, other := hostAndGuest(t, "abc")
+	other.types(1, 0, "XY ")
+	ed.stamp = ed.edit().Earshot.Stamp
+	ed.types(1, 0, "XY") // it trims
+	ed.drop()
+	again := ed.back()
+	again.reopen()
+	w.want("aXYbc", again, other, ed.n)
+}
+
 // TestLostWithoutReport: the editor may or may not have the edit; its text says which.
 func TestLostWithoutReport(t *testing.T) {
 	for _, applied := range []string{"applied", "not applied"} {

@@ -630,27 +630,58 @@ func (m *mirror) deadline() time.Time {
 	return time.Time{}
 }
 
-// guess settles a mirror whose connection died with an edit in flight and reports held: was the first report the echo?
-// What its text says decides; where it does not, what needs fewer changes to explain does, and the echo if both are
-// even, or the text would double.
+// guess settles a mirror whose connection died with an edit in flight and reports held: was the first of them the echo?
 func (e *Engine) guess(m *mirror) {
 	f, held := m.flight, m.takeHeld()
 	m.flight = nil
 	if f == nil || f.probe || len(held) == 0 {
 		return
 	}
-	actual, same, err := m.replay(f, held[0].change.ContentChanges)
-	if err != nil {
-		return
-	}
-	asEcho := cost(text.DiffRunes(f.after.String(), actual.String()))
-	asTyped := cost(text.DiffRunes(m.buffer.String(), actual.String()))
-	if same || asEcho <= asTyped {
-		e.echoed(m, f, held[0].change.ContentChanges)
-		held[0].settled()
-		held = held[1:]
+	if n := m.echoOf(f, held); n > 0 {
+		var changes []protocol.TextDocumentContentChangeEvent
+		for _, r := range held[:n] {
+			changes = append(changes, r.change.ContentChanges...)
+		}
+		e.echoed(m, f, changes)
+		for _, r := range held[:n] {
+			r.settled()
+		}
+		held = held[n:]
 	}
 	e.typedAll(m, held)
+}
+
+// echoOf is how many of the reports are the echo of an edit whose answer will not come: those that make its text, or else the
+// text would double. A first one that makes another is the echo if it has all of that text and this explains it with fewer
+// changes. If it lacks any, the person may have typed something that only resembles the edit, and to take it for the echo
+// would be to delete by a guess what somebody else wrote.
+func (m *mirror) echoOf(f *flight, held []report) int {
+	if m.astray {
+		return 1
+	}
+	actual := m.buffer.Clone()
+	var first *text.Rope
+	for i, r := range held {
+		for k := range r.change.ContentChanges {
+			p, err := m.patchOf(actual, &r.change.ContentChanges[k])
+			if err != nil {
+				return 0
+			}
+			actual.Apply(p)
+		}
+		if actual.Equal(f.after) {
+			return i + 1
+		}
+		if i == 0 {
+			first = actual.Clone()
+		}
+	}
+	asEcho := text.DiffRunes(f.after.String(), first.String())
+	asTyped := text.DiffRunes(m.buffer.String(), first.String())
+	if _, lacks := costs(asEcho); lacks == 0 && cost(asEcho) <= cost(asTyped) {
+		return 1
+	}
+	return 0
 }
 
 // cost is how many code points a patch touches.
