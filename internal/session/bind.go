@@ -72,11 +72,10 @@ func (e *Engine) bind(m *mirror, opened *text.Rope, stamp string) {
 		d.forget(m)
 		return
 	}
-	back := d.lostOf(m)
-	switch {
-	case back != nil && m.client.replica != "" && len(back.skew) == 0:
+	switch back := d.lostOf(m, stamp); {
+	case back != nil:
 		d.forget(m)
-		e.bindReturning(m, back.at, opened)
+		e.goOn(m, base{back.at, back.skew, back.buffer}, opened)
 	case !d.shown && d.session.host:
 		// Nobody has seen the text but this editor and the disk: what it holds is its own unsaved work.
 		e.bindReturning(m, d.text.Head(), opened)
@@ -152,14 +151,25 @@ func (e *Engine) name(m *mirror) {
 	}
 }
 
-// lostOf is what is known of a buffer whose editor vanished and that this may be: by its process if that has a name.
-func (d *document) lostOf(m *mirror) *lostMirror {
-	for _, l := range slices.Backward(d.lost) {
-		if l.replica == m.client.replica && l.key == m.key {
+// lostOf is what is known of a buffer whose editor vanished and that this is, by the name of its process; nil if it has none.
+// Whether the edit that was under way then was made, the stamp tells: who made it has that edit's.
+func (d *document) lostOf(m *mirror, stamp string) *lostMirror {
+	var back *lostMirror
+	for _, l := range d.lost {
+		switch {
+		case !l.isOf(m):
+		case !l.flown:
+			back = l
+		case stamp != "" && l.stamp == stamp:
 			return l
 		}
 	}
-	return nil
+	return back
+}
+
+// isOf tells whether this was a buffer of the same editor process, if that has a name.
+func (l *lostMirror) isOf(m *mirror) bool {
+	return l.replica == m.client.replica && l.key == m.key && l.replica != ""
 }
 
 // misses tells whether a buffer may be one whose editor vanished. One without a name of its process can only be one that
@@ -178,18 +188,22 @@ func (d *document) writes(a crdt.Agent) bool {
 // forget drops what was kept for a buffer that is back, but what its person did, which can still be taken back.
 func (d *document) forget(m *mirror) {
 	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool {
-		back := l.replica == m.client.replica && l.key == m.key && l.replica != ""
-		if back && l.undo != nil {
+		if l.isOf(m) && l.undo != nil {
 			m.undo = l.undo
 		}
-		return back
+		return l.isOf(m)
 	})
 }
 
 // bindReturning goes on where the editor was; what differs is what it had not reported.
 func (e *Engine) bindReturning(m *mirror, at crdt.Frontier, opened *text.Rope) {
-	m.at = slices.Clone(at)
-	m.buffer, m.skew = m.client.shown(m.doc.text.TextAt(at))
+	e.goOn(m, base{at: at, text: m.doc.text.TextAt(at)}, opened)
+}
+
+// goOn is bindReturning for a buffer of which it is known what it held, be it a version's text or not.
+func (e *Engine) goOn(m *mirror, b base, opened *text.Rope) {
+	m.at = slices.Clone(b.at)
+	m.buffer, m.skew = b.asText().shownTo(m.client)
 	e.own(m, m.client.diff(m.buffer, opened))
 }
 
@@ -295,7 +309,6 @@ func (e *Engine) close(m *mirror) {
 // is part of the text that it was opened with.
 func (e *Engine) closed(m *mirror, applied bool, res *protocol.ApplyWorkspaceEditResult) {
 	f, own := m.flight, m.closing.again
-	stamp := m.doc.stampOf(m.agent, f.target)
 	reported := len(m.held) > 0 // then what was opened has it already, and the stamp with it
 	switch {
 	case applied && reported:
@@ -304,14 +317,19 @@ func (e *Engine) closed(m *mirror, applied bool, res *protocol.ApplyWorkspaceEdi
 		e.typedAll(m, m.takeHeld())
 	}
 	m.flight, m.held = nil, nil
-	e.detach(m)
 	if own == nil || !slices.Contains(m.client.private, own) {
+		e.detach(m)
 		return
 	}
 	if applied && !reported {
 		own.foldFirst(m.client, f.version, res.Version)
-		own.stamp = stamp
+		own.stamp = f.stamp
+		m.at, m.skew, m.buffer = f.target, f.skew, f.after
 	}
+	if m.client.replica != "" { // if the copy was made anew meanwhile, the stamp tells nothing
+		m.doc.keepLost(m.lost(e.now))
+	}
+	e.detach(m)
 	e.offer(m.client, own)
 }
 
@@ -328,19 +346,79 @@ func (e *Engine) detach(m *mirror) {
 // lose ends an attachment whose editor vanished; it may come back.
 func (e *Engine) lose(m *mirror) {
 	d := m.doc
-	flown := m.flight
+	if f := m.flight; f != nil && f.after != nil && len(m.held) == 0 { // else its text is known, whosever it is
+		l := m.lost(e.now)
+		l.at, l.skew, l.buffer, l.flown, l.stamp = slices.Clone(f.target), f.skew, f.after, true, f.stamp
+		d.keepLost(l)
+	}
 	e.guess(m)
 	e.unlink(m)
-	if flown != nil && flown.after != nil && m.flightUnsettled(flown) {
-		// It may hold this too. The name keeps it from being taken for where the buffer was.
-		d.keepLost(&lostMirror{"flight of " + m.client.replica, m.key, slices.Clone(flown.target), flown.skew, flown.after, e.now, nil})
-	}
 	d.keep(m, e.now)
+}
+
+// guess settles a mirror whose connection died with an edit in flight and reports held: was the first of them the echo?
+func (e *Engine) guess(m *mirror) {
+	f, held := m.flight, m.takeHeld()
+	m.flight = nil
+	if f == nil || f.probe || len(held) == 0 {
+		return
+	}
+	if n := m.echoOf(f, held); n > 0 {
+		var changes []protocol.TextDocumentContentChangeEvent
+		for _, r := range held[:n] {
+			changes = append(changes, r.change.ContentChanges...)
+		}
+		e.echoed(m, f, changes)
+		for _, r := range held[:n] {
+			r.settled()
+		}
+		held = held[n:]
+	}
+	e.typedAll(m, held)
+}
+
+// echoOf is how many of the reports are the echo of an edit whose answer will not come: those that make its text, or else the
+// text would double. A first one that makes another is the echo if it has all of that text and this explains it with fewer
+// changes. If it lacks any, the person may have typed something that only resembles the edit, and to take it for the echo
+// would be to delete by a guess what somebody else wrote.
+func (m *mirror) echoOf(f *flight, held []report) int {
+	if m.astray {
+		return 1
+	}
+	actual := m.buffer.Clone()
+	var first *text.Rope
+	for i, r := range held {
+		for k := range r.change.ContentChanges {
+			p, err := m.patchOf(actual, &r.change.ContentChanges[k])
+			if err != nil {
+				return 0
+			}
+			actual.Apply(p)
+		}
+		if actual.Equal(f.after) {
+			return i + 1
+		}
+		if i == 0 {
+			first = actual.Clone()
+		}
+	}
+	asEcho := text.DiffRunes(f.after.String(), first.String())
+	asTyped := text.DiffRunes(m.buffer.String(), first.String())
+	if _, lacks := costs(asEcho); lacks == 0 && cost(asEcho) <= cost(asTyped) {
+		return 1
+	}
+	return 0
 }
 
 // keep remembers a buffer whose editor may come back.
 func (d *document) keep(m *mirror, now time.Time) {
-	d.keepLost(&lostMirror{m.client.replica, m.key, slices.Clone(m.at), m.skew, m.buffer, now, m.undo})
+	l := m.lost(now)
+	l.undo = m.undo
+	d.keepLost(l)
+}
+
+func (m *mirror) lost(now time.Time) *lostMirror {
+	return &lostMirror{replica: m.client.replica, key: m.key, at: slices.Clone(m.at), skew: m.skew, buffer: m.buffer, since: now}
 }
 
 func (d *document) keepLost(l *lostMirror) {
@@ -360,9 +438,6 @@ func (d *document) seen(m *mirror) {
 	}
 	d.pin()
 }
-
-// flightUnsettled tells whether an edit in flight may be in the buffer though the mirror does not say so.
-func (m *mirror) flightUnsettled(f *flight) bool { return !slices.Equal(m.at, f.target) }
 
 func (e *Engine) unlink(m *mirror) {
 	wishes := m.wishes

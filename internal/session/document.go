@@ -92,6 +92,8 @@ type lostMirror struct {
 	buffer       *text.Rope
 	since        time.Time
 	undo         *undoStack // nil if its person did nothing under this name
+	flown        bool       // what it holds if its editor made the edit that was under way, which had this stamp
+	stamp        string
 }
 
 // MaxPins of a document. Each costs a clone of the rope (its edited leaves alone) and holds back history: enough for a

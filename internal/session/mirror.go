@@ -63,6 +63,7 @@ type flight struct {
 	edits    []protocol.TextEdit
 	after    *text.Rope // the buffer if it is applied as asked
 	skew     text.Patch // from the text at target to it; the bare end, or what a document replaced meanwhile makes
+	stamp    string     // exact: as it was sent
 	sent     time.Time
 	probe    bool // an insertion of nothing, to get a version above 0
 	answered bool // stock: the answer came, what it reports has not
@@ -540,6 +541,9 @@ func (e *Engine) send(m *mirror, target crdt.Frontier, patch, skew text.Patch) {
 	if m.astray {
 		f.edits = []protocol.TextEdit{{Range: protocol.Range{End: protocol.Position{Line: everyLine}}, NewText: m.end.FromLF(after.String())}}
 	}
+	if m.client.exact {
+		f.stamp = m.doc.stampOf(m.agent, target)
+	}
 	f.call = e.ask(m.client, m.applyParams(f), call{mirror: m})
 	m.flight = f
 }
@@ -564,7 +568,7 @@ func (m *mirror) applyParams(f *flight) *protocol.ApplyWorkspaceEditParams {
 		Edits:        f.edits,
 	}}
 	if m.client.exact {
-		p.Earshot = &protocol.Stamp{Stamp: m.doc.stampOf(m.agent, f.target)}
+		p.Earshot = &protocol.Stamp{Stamp: f.stamp}
 	}
 	return p
 }
@@ -628,60 +632,6 @@ func (m *mirror) deadline() time.Time {
 		return m.retry
 	}
 	return time.Time{}
-}
-
-// guess settles a mirror whose connection died with an edit in flight and reports held: was the first of them the echo?
-func (e *Engine) guess(m *mirror) {
-	f, held := m.flight, m.takeHeld()
-	m.flight = nil
-	if f == nil || f.probe || len(held) == 0 {
-		return
-	}
-	if n := m.echoOf(f, held); n > 0 {
-		var changes []protocol.TextDocumentContentChangeEvent
-		for _, r := range held[:n] {
-			changes = append(changes, r.change.ContentChanges...)
-		}
-		e.echoed(m, f, changes)
-		for _, r := range held[:n] {
-			r.settled()
-		}
-		held = held[n:]
-	}
-	e.typedAll(m, held)
-}
-
-// echoOf is how many of the reports are the echo of an edit whose answer will not come: those that make its text, or else the
-// text would double. A first one that makes another is the echo if it has all of that text and this explains it with fewer
-// changes. If it lacks any, the person may have typed something that only resembles the edit, and to take it for the echo
-// would be to delete by a guess what somebody else wrote.
-func (m *mirror) echoOf(f *flight, held []report) int {
-	if m.astray {
-		return 1
-	}
-	actual := m.buffer.Clone()
-	var first *text.Rope
-	for i, r := range held {
-		for k := range r.change.ContentChanges {
-			p, err := m.patchOf(actual, &r.change.ContentChanges[k])
-			if err != nil {
-				return 0
-			}
-			actual.Apply(p)
-		}
-		if actual.Equal(f.after) {
-			return i + 1
-		}
-		if i == 0 {
-			first = actual.Clone()
-		}
-	}
-	asEcho := text.DiffRunes(f.after.String(), first.String())
-	asTyped := text.DiffRunes(m.buffer.String(), first.String())
-	if _, lacks := costs(asEcho); lacks == 0 && cost(asEcho) <= cost(asTyped) {
-		return 1
-	}
-	return 0
 }
 
 // cost is how many code points a patch touches.

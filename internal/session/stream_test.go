@@ -1,6 +1,7 @@
 package session
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -384,54 +385,71 @@ func TestDroppedWhileRenewing(t *testing.T) {
 	}
 }
 
+var lossy = flag.Uint64("session.lossy", 200, "histories to live through in which frames are lost")
+
 // TestLossyWorlds: whole histories in which now and then a frame of events is lost on a link, which no link of ours does. All
-// end equal and together, and nothing that was typed is missing, also where an editor's connection breaks at the same time.
+// end equal and together, and nothing that was typed is missing or there twice, also where an editor's connection breaks at the
+// same time.
 func TestLossyWorlds(t *testing.T) {
-	for seed := range uint64(120) {
-		h := newHistory(t, seed, false)
-		w, lost := h.w, time.Time{}
-		for k := range 160 {
-			if k > 10 && (lost.IsZero() || w.now.Sub(lost) > mendEvery) && w.rng.IntN(6) == 0 && w.loseEvents() {
-				lost = w.now
-			}
-			h.act()
+	for seed := range *lossy {
+		livesWithLosses(t, seed)
+	}
+}
+
+func livesWithLosses(t *testing.T, seed uint64) {
+	h := newHistory(t, seed, false)
+	w, lost := h.w, time.Time{}
+	loaded := text.CRLF.ToLF(w.disk["a.txt"])
+	for k := range 160 {
+		if k > 10 && (lost.IsZero() || w.now.Sub(lost) > mendEvery) && w.rng.IntN(6) == 0 && w.loseEvents() {
+			lost = w.now
 		}
-		w.rng = nil
+		h.act()
+	}
+	w.rng = nil
+	w.run()
+	for range 3 {
+		w.pass(time.Second)
+		h.mend()
 		w.run()
-		for range 3 {
-			w.pass(time.Second)
-			h.mend()
-			w.run()
-		}
-		for i, ed := range h.eds {
-			if ed.closed != "" {
-				h.eds[i] = ed.back(encoding(ed.enc))
-				h.eds[i].reopen()
-			}
-		}
-		w.pass(mendEvery)
-		for _, ed := range slices.Repeat(h.eds, 2) { // a loss shows with what comes next
-			ed.adds(h.next(1))
-			w.pass(time.Second)
-		}
-		w.pass(5 * time.Minute)
-		want := w.nodes[0].head()
-		for _, n := range w.nodes {
-			if s := n.e.sessions; len(s) != 1 || s[0].state != protocol.SessionOpen {
-				t.Errorf("seed %d: the session is over at %s", seed, n.name)
-			}
-		}
-		for _, ed := range h.eds {
-			if ed.text() != want || ed.n.head() != want {
-				t.Errorf("seed %d: an editor at %s shows %q, its daemon %q, the host %q", seed, ed.n.name, ed.text(), ed.n.head(), want)
-			}
-		}
-		for c := rune(0x20000); c < h.marker; c++ {
-			if !h.deleted[c] && !strings.ContainsRune(want, c) {
-				t.Errorf("seed %d: marker %U is lost", seed, c)
-			}
+	}
+	for i, ed := range h.eds {
+		if ed.closed != "" {
+			h.eds[i] = ed.back(encoding(ed.enc))
+			h.eds[i].reopen()
 		}
 	}
+	w.pass(mendEvery)
+	for _, ed := range slices.Repeat(h.eds, 2) { // a loss shows with what comes next
+		ed.adds(h.next(1))
+		w.pass(time.Second)
+	}
+	w.pass(5 * time.Minute)
+	want := w.nodes[0].head()
+	for _, n := range w.nodes {
+		if s := n.e.sessions; len(s) != 1 || s[0].state != protocol.SessionOpen {
+			t.Errorf("seed %d: the session is over at %s", seed, n.name)
+		}
+	}
+	for _, ed := range h.eds {
+		if ed.text() != want || ed.n.head() != want {
+			t.Errorf("seed %d: an editor at %s shows %q, its daemon %q, the host %q", seed, ed.n.name, ed.text(), ed.n.head(), want)
+		}
+	}
+	for _, c := range loaded + string(markers(h)) {
+		was := max(1, strings.Count(loaded, string(c)))
+		if n := strings.Count(want, string(c)); n > was || n < was && !h.deleted[c] {
+			t.Errorf("seed %d: %q is there %d times, was %d times", seed, c, n, was)
+		}
+	}
+}
+
+// markers are all characters that were typed.
+func markers(h *history) (all []rune) {
+	for c := rune(0x20000); c < h.marker; c++ {
+		all = append(all, c)
+	}
+	return all
 }
 
 // loseEvents takes a frame of events off its way, if it finds one and the dice say so.
@@ -448,4 +466,75 @@ func (w *world) loseEvents() bool {
 		}
 	}
 	return false
+}
+
+// TestMendWhileAnEditorIsBehind: the copy of an editor that is behind is mended, and its connection breaks with an edit under way,
+// which it has made or has not. It goes on where it was: what it had not reported is its person's, and nothing else is.
+func TestMendWhileAnEditorIsBehind(t *testing.T) {
+	unheard := func(g *editor) {
+		g.make()
+		g.version++
+	}
+	for name, then := range map[string]func(g *editor){
+		"the edit from before is not made": func(g *editor) { g.types(5, 0, "X") },
+		"the edit from before is made":     unheard,
+		"the next one is not made": func(g *editor) {
+			g.types(5, 0, "X")
+			g.answers(false)
+		},
+		"the next one is made": func(g *editor) {
+			g.types(5, 0, "X")
+			g.answers(false)
+			unheard(g)
+		},
+		"the next one is made behind the one from before": func(g *editor) {
+			g.applies()
+			g.types(1, 0, "X")
+			g.answers(false)
+			unheard(g)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, h, g := shared(t, "abcdefgh\n")
+			g.manual = true
+			h.types(0, 4, "")
+			h.types(1, 0, "m")
+			loseFrame(w, h)
+			then(g)
+			g.drop()
+			typed := strings.Contains(g.text(), "X")
+			g.types(strings.Index(g.text(), "g"), 2, "Y") // nobody hears it
+			again := g.back()
+			again.reopen()
+			w.pass(time.Minute)
+			want := strings.NewReplacer("gh", "Y").Replace("12emfgh\n")
+			if typed {
+				want = strings.Replace(want, "m", "mX", 1)
+			}
+			w.want(want, again, h, h.n, g.n)
+		})
+	}
+}
+
+// TestMendWhileClosed: an editor that closed a document with an edit under way, and opened it again, answers that after the copy
+// was mended.
+func TestMendWhileClosed(t *testing.T) {
+	for _, applied := range []bool{true, false} {
+		w, h, g := shared(t, "abcdefgh\n")
+		g.manual = true
+		h.types(0, 4, "")
+		h.types(1, 0, "m")
+		g.notify(&protocol.DidCloseTextDocumentParams{TextDocument: docID(g.uri)})
+		g.reopen()
+		loseFrame(w, h)
+		g.manual = false
+		if applied {
+			g.applies()
+		} else {
+			g.answers(false)
+		}
+		g.adds("t")
+		w.pass(time.Minute)
+		w.want("12emfgh\nt", g, h, h.n, g.n)
+	}
 }
