@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,7 +125,7 @@ func TestA1RawClient(t *testing.T) {
 					t.Fatal(err)
 				}
 				made := doc.Since(before)
-				s.sends(&wire.Events{Doc: opened.Doc, CatchUp: true, Sum: byte(crc32.ChecksumIEEE(made)), Data: made})
+				s.sends(&wire.Events{Doc: opened.Doc, CatchUp: true, Sum: wire.SumOf(1, made), Data: made})
 				want, files := "one\n", []string{".env", "a.txt"}
 				if role == protocol.RoleViewer {
 					if r := hears[*wire.Reset](s); r == nil || r.Reason == "" {

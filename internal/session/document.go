@@ -3,7 +3,6 @@ package session
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"hash/crc32"
 	"slices"
 	"time"
 
@@ -309,8 +308,8 @@ func (e *Engine) sendEvents(r *remote, f wire.Events) {
 		piece := f
 		piece.More = len(rest) > wire.MaxPiece
 		piece.Data = rest[:min(len(rest), wire.MaxPiece)]
-		rd.outSum = crc32.Update(rd.outSum, crc32.IEEETable, piece.Data)
-		piece.Sum = byte(rd.outSum)
+		rd.outs++
+		piece.Sum = wire.SumOf(rd.outs, piece.Data)
 		e.frame(r, Live, &piece)
 		if !piece.More {
 			return

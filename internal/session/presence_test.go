@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"hash/crc32"
 	"math"
 	"slices"
 	"testing"
@@ -167,7 +166,7 @@ func (s *stranger) sends(f wire.Frame) { s.sendsBytes(wire.Encode(s.summed(f))) 
 func (s *stranger) summed(f wire.Frame) wire.Frame {
 	if f, ok := f.(*wire.Events); ok && f.Sum == 0 {
 		if r := s.n.e.links[s.link]; r != nil && r.docs[f.Doc] != nil {
-			f.Sum = byte(crc32.Update(r.docs[f.Doc].inSum, crc32.IEEETable, f.Data))
+			f.Sum = wire.SumOf(r.docs[f.Doc].ins+1, f.Data)
 		}
 	}
 	return f

@@ -82,8 +82,8 @@ type remoteDoc struct {
 	partial []byte
 	in      crdt.Receiver
 	out     crdt.Sender
-	inSum   uint32      // of all frames of events that came since the streams began
-	outSum  uint32      // and that were sent
+	ins     uint64      // frames of events that came since the streams began
+	outs    uint64      // and that were sent
 	check   remoteCheck // host
 }
 

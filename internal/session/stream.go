@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"hash/crc32"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 //
 //	guest ──Resync(turn, what it has)──▶ host     from now on the guest sends no events
 //	guest ◀──Resync(turn, what it has)── host     both streams begin here, and so does what the guest takes
-//	guest ◀──Events… ──▶ host                     at first what the other lacks; each frame with the sum of all so far
+//	guest ◀──Events… ──▶ host                     at first what the other lacks; each frame with a sum of its number and its data
 //
 // The channel keeps the order, so whatever the guest gets before the answer to its last Resync is about an older copy, and is passed
 // over; and what the host gets behind a Resync, the guest sent after it.
@@ -157,7 +156,7 @@ var errOutOfStep = errors.New("events are missing, or there are some too many")
 
 // read takes a frame of a message and reads that once it is whole; nil before.
 func (e *Engine) read(r *remote, rd *remoteDoc, f *wire.Events) (*arrived, error) {
-	if rd.inSum = crc32.Update(rd.inSum, crc32.IEEETable, f.Data); f.Sum != byte(rd.inSum) {
+	if rd.ins++; f.Sum != wire.SumOf(rd.ins, f.Data) {
 		return nil, errOutOfStep
 	}
 	b, whole := e.piece(r, rd, f)
@@ -211,7 +210,7 @@ func (r *remote) begin(rd *remoteDoc) {
 	r.pending -= len(rd.partial)
 	rd.partial = nil
 	rd.in, rd.out = crdt.Receiver{}, crdt.Sender{}
-	rd.inSum, rd.outSum = 0, 0
+	rd.ins, rd.outs = 0, 0
 }
 
 // forget drops what is known of a document at the other end.

@@ -214,6 +214,32 @@ func TestStreamsOutOfStep(t *testing.T) {
 	}
 }
 
+// TestEveryLossIsSeen: whatever a lost frame held, and whatever comes next.
+func TestEveryLossIsSeen(t *testing.T) {
+	for _, from := range []string{"host", "guest"} {
+		w, h, g := shared(t, "one\n")
+		typist := map[string]*editor{"host": h, "guest": g}[from]
+		want := "one\n"
+		for k := range 300 {
+			typed := fmt.Sprint(k * k)
+			typist.adds(".") // who has been named in a stream is not again: the next can be read, also where one is missing
+			w.busy = true
+			typist.adds(typed)
+			w.deliver(laneFrom(typist.conn), all)
+			lane := typist.n.lane(Live)
+			w.queue = slices.DeleteFunc(w.queue, func(x item) bool { return x.lane == lane })
+			w.busy = false
+			typist.adds("!")
+			want += "." + typed + "!"
+			w.want(want, h, g, h.n, g.n)
+			if n := g.n.e.healed; n != k+1 {
+				t.Fatalf("%d losses from the %s were seen, want %d", n, from, k+1)
+			}
+			w.pass(mendEvery)
+		}
+	}
+}
+
 // TestA5NonsenseWithoutEnd: who sends nothing else is shown the door, or left, once it is too much; the others go on.
 func TestA5NonsenseWithoutEnd(t *testing.T) {
 	t.Run("a guest", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 )
 
 // Frame is one message between two daemons of a session. On the wire it is a kind byte and a body: binary for what
@@ -58,8 +59,8 @@ const (
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
 // does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync and the sums of
-// Events.
-const FrameVersion = 3
+// Events, 4 the numbers in those.
+const FrameVersion = 4
 
 var errFrame = errors.New("malformed frame")
 
@@ -231,15 +232,21 @@ type Presence struct {
 
 // Events carries events of the document's graph, encoded by crdt: as they happen, in the live encoding, whose two ends
 // begin with the Resync from the host; or, with CatchUp, what the other side lacked before, by itself. More says that the
-// message goes on in the next Events frame of the document. Sum is the lowest byte of the CRC-32 (IEEE) of the Data of all these
-// frames since the Resync from the host, in this direction and this one included: who missed one, or has one too many, sees it
-// at the next, but for once in 256 times.
+// message goes on in the next Events frame of the document. Sum is what SumOf gives for how many of these frames there were since
+// the Resync from the host, in this direction and this one included: who missed one, or has one too many, sees it at the next,
+// whatever they held.
 type Events struct {
 	Doc           uint32
 	More, CatchUp bool
 	Sum           byte
 	Data          []byte
 }
+
+// SumOf is the lowest byte of a frame's number plus the CRC-32 (IEEE) of its data. The numbers of two frames that follow one
+// another differ, so a frame in the place of the one before never fits; one that nobody sent, or that is damaged, fits
+// once in 256 times. A checksum of all frames so far lets each kind pass that often, and what is read then is merged as
+// something that it is not.
+func SumOf(number uint64, data []byte) byte { return byte(number + uint64(crc32.ChecksumIEEE(data))) }
 
 // Floor is about how far back a document's history is needed. From the host, with Ask, it asks a guest for the newest version
 // that all which the guest may yet do builds on, and without it says that nothing builds on anything older than Head any
