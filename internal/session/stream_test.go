@@ -432,19 +432,7 @@ func livesWithLosses(t *testing.T, seed uint64) {
 		}
 		h.act()
 	}
-	w.rng = nil
-	w.run()
-	for range 3 {
-		w.pass(time.Second)
-		h.mend()
-		w.run()
-	}
-	for i, ed := range h.eds {
-		if ed.closed != "" {
-			h.eds[i] = ed.back(encoding(ed.enc))
-			h.eds[i].reopen()
-		}
-	}
+	h.gather()
 	w.pass(mendEvery)
 	for _, ed := range slices.Repeat(h.eds, 2) { // a loss shows with what comes next
 		ed.adds(h.next(1))

@@ -113,8 +113,8 @@ func (h *history) next(n int) string {
 	return b.String()
 }
 
-// rest lets all arrive, brings everyone back and compares.
-func (h *history) rest(seed uint64) {
+// gather lets all arrive and brings everyone back.
+func (h *history) gather() {
 	w := h.w
 	w.rng = nil
 	w.run()
@@ -129,6 +129,12 @@ func (h *history) rest(seed uint64) {
 			h.eds[i].reopen()
 		}
 	}
+}
+
+// rest lets all arrive, brings everyone back and compares.
+func (h *history) rest(seed uint64) {
+	w := h.w
+	h.gather()
 	w.pass(30 * time.Second)
 	for _, n := range w.nodes {
 		if n.e.healed != 0 {
