@@ -78,6 +78,52 @@ func TestA5MaxOpen(t *testing.T) {
 	}
 }
 
+// TestA5DiskOneByOne: of a guest's many requests few are at the disk at once, so that what others ask it waits for no more than
+// these; all are answered, and one who asks for more than that is shown the door.
+func TestA5DiskOneByOne(t *testing.T) {
+	w, host, _ := pair(t, "abc")
+	for i := range 50 {
+		w.disk[fmt.Sprint("f", i)] = "x"
+	}
+	s := host.admit(5000, "eve")
+	host.holding = true
+	host.fx = nil
+	for i := range uint32(50) {
+		s.sends(&wire.List{Op: 2*i + 1})
+		s.sends(&wire.Open{Op: 2*i + 2, Path: fmt.Sprint("f", i)})
+	}
+	asked := 0
+	for _, f := range host.fx {
+		switch f.(type) {
+		case ListFolder, LoadFile:
+			asked++
+		}
+	}
+	if asked != atOnce {
+		t.Errorf("the disk is asked %d things at once, want %d", asked, atOnce)
+	}
+	host.fx = nil
+	host.release()
+	frames := host.fx
+	listed := len(got[*wire.Listed](s))
+	host.fx = frames
+	if opened := len(got[*wire.Opened](s)); listed != 50 || opened != 50 {
+		t.Errorf("%d listings and %d texts were answered, want 50 of each", listed, opened)
+	}
+	host.holding = true
+	for i := range MaxOps {
+		s.sends(&wire.List{Op: uint32(1000 + i)})
+	}
+	if host.e.links[5000] == nil {
+		t.Error("it was shown the door for as much as a guest of ours asks for")
+	}
+	s.sends(&wire.List{Op: 9999})
+	if host.e.links[5000] != nil {
+		t.Error("what it asks for piles up")
+	}
+	host.release()
+}
+
 // TestH3MaxOps: a host that answers nothing does not make requests pile up.
 func TestH3MaxOps(t *testing.T) {
 	w, _, guest := pair(t, "abc")

@@ -159,30 +159,46 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 // maxSaves is how many saves of one guest may be under way: each holds a copy of its text.
 const maxSaves = 4
 
-// begun counts a guest's request; false is one who asks for more at once than any guest of ours (MaxOps).
-func (e *Engine) begun(r *remote) bool {
-	if r.asked >= MaxOps {
+// atOnce is how many requests of one guest the disk is asked about at once: it does eight things at a time, in their order, and
+// what the host's people save or open shall not wait behind a thousand listings.
+const atOnce = 2
+
+// begin does what a guest asks for, once fewer than atOnce of its requests are under way; do tells by done when it is answered. One
+// who asks for more at once than any guest of ours (MaxOps) is shown the door.
+func (e *Engine) begin(r *remote, do func(done func())) {
+	if r.asked+len(r.waiting) >= MaxOps {
 		e.misbehaved(r, "asked for too much at once")
-		return false
+		return
 	}
-	r.asked++
-	return true
+	r.waiting = append(r.waiting, do)
+	e.goOn(r)
+}
+
+func (e *Engine) goOn(r *remote) {
+	for r.asked < atOnce && len(r.waiting) > 0 && e.links[r.id] == r {
+		do := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		r.asked++
+		do(func() {
+			r.asked--
+			e.goOn(r)
+		})
+	}
 }
 
 func (e *Engine) listFor(r *remote, f *wire.List) {
-	if !e.begun(r) {
-		return
-	}
-	e.listHere(r.session, f.Path, f.Recursive, f.Cursor, func(entries []Entry, cursor string, err *protocol.Error) {
-		r.asked--
-		if e.links[r.id] != r {
-			return
-		}
-		out := &wire.Listed{Op: f.Op, Cursor: cursor, Failure: toWire(err)}
-		for _, entry := range entries {
-			out.Entries = append(out.Entries, wire.Entry{Path: entry.Path.String(), Folder: entry.Folder, Size: entry.Size, Readonly: entry.Readonly})
-		}
-		e.frame(r, Live, out)
+	e.begin(r, func(done func()) {
+		e.listHere(r.session, f.Path, f.Recursive, f.Cursor, func(entries []Entry, cursor string, err *protocol.Error) {
+			defer done()
+			if e.links[r.id] != r {
+				return
+			}
+			out := &wire.Listed{Op: f.Op, Cursor: cursor, Failure: toWire(err)}
+			for _, entry := range entries {
+				out.Entries = append(out.Entries, wire.Entry{Path: entry.Path.String(), Folder: entry.Folder, Size: entry.Size, Readonly: entry.Readonly})
+			}
+			e.frame(r, Live, out)
+		})
 	})
 }
 
@@ -197,22 +213,22 @@ func (e *Engine) openFor(r *remote, f *wire.Open) {
 		fail(asError(err))
 		return
 	}
-	if len(r.docs) >= MaxOpen {
-		fail(protocol.Errorf(protocol.RateLimited, "You have %d files open, the most allowed; close some first.", MaxOpen))
-		return
-	}
-	if !e.begun(r) {
-		return
-	}
-	e.open(r.session, p, func(d *document, err *protocol.Error) {
-		r.asked--
-		if err != nil {
-			fail(err)
+	e.begin(r, func(done func()) {
+		if len(r.docs) >= MaxOpen {
+			fail(protocol.Errorf(protocol.RateLimited, "You have %d files open, the most allowed; close some first.", MaxOpen))
+			done()
 			return
 		}
-		if e.links[r.id] == r {
-			e.sendSnapshot(r, d, f.Op)
-		}
+		e.open(r.session, p, func(d *document, err *protocol.Error) {
+			defer done()
+			if err != nil {
+				fail(err)
+				return
+			}
+			if e.links[r.id] == r {
+				e.sendSnapshot(r, d, f.Op)
+			}
+		})
 	})
 }
 

@@ -70,8 +70,9 @@ type remote struct {
 	amiss      int       // how often what came of it could not be read or did not fit,
 	amissSince time.Time // within mendEvery
 
-	asked, saves int       // host: the guest's requests and saves under way
-	rebuildAt    time.Time // host: sooner no text is made anew because the guest says that its own is another
+	asked, saves int                 // host: the guest's requests and saves under way,
+	waiting      []func(done func()) // and the requests that wait for those
+	rebuildAt    time.Time           // host: sooner no text is made anew because the guest says that its own is another
 }
 
 // remoteDoc is what is known of the copy of a document at the other end of a link.
