@@ -124,6 +124,43 @@ func TestA5DiskOneByOne(t *testing.T) {
 	host.release()
 }
 
+// TestA5CostlyAnswers: who asks again and again for what is made of a long history pays for that, and not for the question alone.
+func TestA5CostlyAnswers(t *testing.T) {
+	for name, ask := range map[string]func(num uint32) wire.Frame{
+		"snapshots": func(uint32) wire.Frame { return &wire.Open{Op: 2, Path: "a.txt"} },
+		"histories": func(num uint32) wire.Frame {
+			return &wire.Resync{Doc: num, Turn: 2, Summary: crdt.New("abc").Summary()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, host, _ := pair(t, "abc")
+			s := host.admit(5000, "eve")
+			doc, num := s.opens()
+			begin := doc.Head()
+			for i := range 2000 {
+				if _, _, err := doc.Edit(777, doc.Head(), text.Patch{{Pos: 2 * (i % 2), Ins: "x"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.sends(&wire.Events{Doc: num, CatchUp: true, Data: doc.Since(begin)})
+			const left = 300
+			runs := host.doc().text.History().Runs
+			if runs < 1000 {
+				t.Fatalf("the history has %d runs: too few to show anything", runs)
+			}
+			host.e.links[5000].spent.frames = host.w.now.Add((frameBurst - left) * frameEach)
+			answers := 0
+			for host.e.links[5000] != nil && answers < left {
+				s.sends(ask(num))
+				answers++
+			}
+			if least := runs / runsAFrame; answers < 2 || answers > left/least+1 {
+				t.Errorf("it was shown the door after %d answers, want at most %d", answers, left/least+1)
+			}
+		})
+	}
+}
+
 // TestH3MaxOps: a host that answers nothing does not make requests pile up.
 func TestH3MaxOps(t *testing.T) {
 	w, _, guest := pair(t, "abc")

@@ -239,6 +239,10 @@ const MaxOpen = 512
 // guest has asked for them by Resync.
 func (e *Engine) sendSnapshot(r *remote, d *document, op uint32) {
 	b := d.text.Snapshot()
+	if !r.paysFor(e.now, d.text.History().Runs, len(b)) {
+		e.tooMuch(r)
+		return
+	}
 	if !r.has(d) { // by another name it may have it already, and is sent its events
 		r.docs[d.num] = &remoteDoc{}
 		d.builds(r.member, d.text.Head())

@@ -31,6 +31,9 @@ const (
 	// each of 20,000 files and lists them page by page stays below frameBurst.
 	openCost = 4
 	listCost = 16
+	// What is made of a history for a guest counts as a frame for so many runs, and for so many bytes: a run takes about
+	// a microsecond.
+	runsAFrame, bytesAFrame = 16, 16 << 10
 )
 
 func (s *session) spentBy(member string) *spent {
@@ -81,6 +84,11 @@ func (r *remote) affords(now time.Time, f wire.Frame, size int) bool {
 	}
 	took := take(&r.spent.frames, now, time.Duration(frames)*frameEach/share, frameBurst*frameEach)
 	return take(&r.spent.bytes, now, time.Duration(size)*byteEach/share, byteBurst*byteEach) && took
+}
+
+// paysFor counts what a host made of a history for a guest, who may ask for it without end; false is too much.
+func (r *remote) paysFor(now time.Time, runs, bytes int) bool {
+	return take(&r.spent.frames, now, time.Duration(runs/runsAFrame+bytes/bytesAFrame)*frameEach, frameBurst*frameEach)
 }
 
 // take lets something that is due every cost pass, if it is not too far ahead of its time.

@@ -57,6 +57,10 @@ func (e *Engine) resyncFor(r *remote, f *wire.Resync) {
 		e.misbehaved(r, "opened too many documents")
 		return
 	}
+	if !r.paysFor(e.now, min(d.text.History().Runs, len(lacking)), len(lacking)) {
+		e.tooMuch(r)
+		return
+	}
 	rd := r.about(d.num)
 	d.builds(r.member, nil) // if it was not said what it has
 	r.begin(rd)
