@@ -171,17 +171,17 @@ func (e *Engine) begin(r *remote, do func(done func())) {
 		return
 	}
 	r.waiting = append(r.waiting, do)
-	e.goOn(r)
+	e.goOnFor(r)
 }
 
-func (e *Engine) goOn(r *remote) {
+func (e *Engine) goOnFor(r *remote) {
 	for r.asked < atOnce && len(r.waiting) > 0 && e.links[r.id] == r {
 		do := r.waiting[0]
 		r.waiting = r.waiting[1:]
 		r.asked++
 		do(func() {
 			r.asked--
-			e.goOn(r)
+			e.goOnFor(r)
 		})
 	}
 }
