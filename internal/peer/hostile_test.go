@@ -136,17 +136,27 @@ func (n *noisyNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn
 	if err != nil {
 		return nil, err
 	}
-	return &noisyConn{c, n.noise}, nil
+	return &noisyConn{UDPConn: c, noise: n.noise}, nil
 }
 
 type noisyConn struct {
 	transport.UDPConn
 	*noise
+	lied sync.Once
+}
+
+// lies are records of which pion believes each, though anybody may have written them: a fatal alert, a goodbye, data, and a
+// change of the cipher.
+var lies = [][]byte{
+	{21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40}, {21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 1, 0},
+	{23, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 3, 1, 2, 3}, {20, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1},
 }
 
 func (c *noisyConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if c.on.Load() {
-		for _, noise := range c.noises(b) {
+		all := c.noises(b)
+		c.lied.Do(func() { all = append(all, lies...) })
+		for _, noise := range all {
 			_, _ = c.UDPConn.WriteTo(noise, to)
 			c.sent.Add(1)
 		}
