@@ -28,9 +28,12 @@ type following struct {
 	session protocol.Session
 	unsaved protocol.Unsaved // what becomes of unsaved texts at the end; "" asks
 
-	lines     <-chan string // nil without a terminal
+	console   *console
+	lines     <-chan entry // the console's; nil without a terminal
 	interrupt chan os.Signal
 	prompts   []*prompt
+	shown     *prompt // the one that was put last
+	number    int     // by which the console knows it
 
 	interrupts int
 	leaving    bool
@@ -56,7 +59,11 @@ func (p *program) follow(c *client, out *os.File) *following {
 }
 
 // reads makes a terminal the one where the person is asked.
-func (f *following) reads(terminal *os.File) { f.lines = lines(terminal) }
+func (f *following) reads(terminal *os.File) {
+	f.console = newConsole(terminal)
+	f.lines = f.console.lines
+	f.console.open()
+}
 
 // run carries on until the session is over or left, and gives the command's error.
 func (f *following) run() error {
@@ -217,9 +224,14 @@ func (f *following) erasePrompt() {
 }
 
 func (f *following) showPrompt() {
-	if len(f.prompts) > 0 {
-		fmt.Fprint(f.p.err, f.prompts[0].text)
+	if len(f.prompts) == 0 {
+		return
 	}
+	q := f.prompts[0]
+	if q != f.shown {
+		f.shown, f.number = q, f.console.put()
+	}
+	fmt.Fprint(f.p.err, q.text)
 }
 
 // ask queues a question.
@@ -230,8 +242,8 @@ func (f *following) ask(q *prompt) {
 	}
 }
 
-// typed takes a line from the terminal. One without a question is no answer to the next.
-func (f *following) typed(line string, open bool) {
+// typed takes a line from the terminal. One without a question, or typed at another, is no answer to this one.
+func (f *following) typed(line entry, open bool) {
 	if !open {
 		f.lines, f.prompts = nil, nil // nobody sits there any more
 		return
@@ -240,11 +252,17 @@ func (f *following) typed(line string, open bool) {
 		return
 	}
 	q := f.prompts[0]
-	f.prompts = f.prompts[1:]
-	if !q.answer(line) {
-		f.prompts = slices.Insert(f.prompts, 0, q)
+	if line.question == f.number {
+		f.prompts = f.prompts[1:]
+		if !q.answer(line.text) {
+			f.prompts = slices.Insert(f.prompts, 0, q)
+		}
 	}
+	f.erasePrompt()
 	f.showPrompt()
+	if len(f.prompts) > 0 {
+		f.console.want()
+	}
 }
 
 // withdraw takes a question back that someone else answered.

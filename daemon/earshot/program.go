@@ -129,19 +129,6 @@ func (p *program) ask(question string) string {
 	return strings.TrimSpace(line)
 }
 
-// lines reads a terminal line by line while a command runs. The goroutine ends with the input, or with the program.
-func lines(terminal *os.File) <-chan string {
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		scanner := bufio.NewScanner(terminal)
-		for scanner.Scan() {
-			lines <- strings.TrimSpace(scanner.Text())
-		}
-	}()
-	return lines
-}
-
 // printJSON writes a value as one line to standard output.
 func (p *program) printJSON(v any) error { return writeJSON(p.out, v) }
 

@@ -59,7 +59,7 @@ func printed(t *testing.T, s string, asJSON bool) string {
 	defer file.Close()
 	p := &program{out: file, err: file, getenv: func(string) string { return "" }, json: asJSON}
 	c := &client{inbox: make(chan any, 1)}
-	f := &following{p: p, c: c, out: file, lines: make(chan string)}
+	f := &following{p: p, c: c, out: file, lines: make(chan entry), console: newConsole(file)}
 	f.session = *filled[protocol.Session](s)
 	f.session.ID = "aaaaaaaaaa"
 	for _, event := range append(events, s) {

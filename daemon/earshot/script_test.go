@@ -32,6 +32,7 @@ import (
 //	terminal NAME ARG…          the same as start at a terminal of its own (Linux)
 //	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
 //	type NAME LINE              writes a line to its standard input
+//	keys NAME TEXT              writes what is no line
 //	close NAME                  closes its standard input
 //	interrupt NAME              sends it SIGINT
 //	converge FILE PROGRAM ARG…  runs a program again and again until its output is FILE's text
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine,
+		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine, "keys": typeKeys,
 		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "until": until, "frames": frames,
 	}
 }
@@ -314,6 +315,14 @@ func typeLine(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: type NAME LINE")
 	}
 	_, err := io.WriteString(named(ts, args[0]).in, args[1]+"\n")
+	ts.Check(err)
+}
+
+func typeKeys(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: keys NAME TEXT")
+	}
+	_, err := io.WriteString(named(ts, args[0]).in, args[1])
 	ts.Check(err)
 }
 
