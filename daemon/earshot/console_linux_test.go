@@ -20,7 +20,7 @@ func TestAnswersBelongToTheirQuestion(t *testing.T) {
 	f := &following{p: p, out: terminal, lines: c.lines, console: c}
 	heard := ""
 	ask := func(id protocol.RequestID, name string) {
-		f.ask(&prompt{id: id, text: name, answer: func(line string) bool {
+		f.ask(&prompt{id: id, text: func(int) string { return name }, answer: func(line string) bool {
 			heard = name + ":" + line
 			return true
 		}})

@@ -46,9 +46,10 @@ type following struct {
 
 // prompt is a question on the terminal; the first of the queue is on the screen.
 type prompt struct {
-	id     protocol.RequestID // of the daemon's request, "" if the command asks
-	text   string
-	answer func(line string) bool // false asks again
+	id     protocol.RequestID       // of the daemon's request, "" if the command asks
+	above  string                   // what has to be known for the answer; written once, in lines of its own
+	text   func(columns int) string // what is drawn anew below each line that comes in between; fits one of so many columns
+	answer func(line string) bool   // false asks again
 }
 
 // follow makes a command stay. Signals are its own from now on.
@@ -230,8 +231,9 @@ func (f *following) showPrompt() {
 	q := f.prompts[0]
 	if q != f.shown {
 		f.shown, f.number = q, f.console.put()
+		fmt.Fprintln(f.p.err, q.above)
 	}
-	fmt.Fprint(f.p.err, q.text)
+	fmt.Fprint(f.p.err, q.text(columns(f.p.err)))
 }
 
 // ask queues a question.
@@ -282,35 +284,13 @@ func (f *following) askAdmission(q question) {
 		f.c.decline(q.id)
 		return
 	}
-	m := &q.admit.Member
-	other := "[v]iewer"
-	if m.Role == protocol.RoleViewer {
-		other = "[e]ditor"
-	}
-	text := fmt.Sprintf("Let %s (name not verified)%s in as %s? Compare check %s with theirs. [y]es, as %s, [N]o: ",
-		f.p.style(f.p.err, bold, plain(m.Name)), withClient(m), plain(string(m.Role)), f.p.style(f.p.err, bold, plain(q.admit.Check)), other)
-	f.ask(&prompt{id: q.id, text: text, answer: func(line string) bool {
+	f.ask(&prompt{id: q.id, above: admissionDetails(q.admit), text: f.p.admissionPrompt(q.admit), answer: func(line string) bool {
 		answer, ok := admission(line)
 		if ok {
 			_ = f.c.Reply(q.id, answer) // or the connection has ended, and step will say so
 		}
 		return ok
 	}})
-}
-
-// admission reads the answer; whatever is none of the words asks again, but nothing means no.
-func admission(line string) (protocol.AdmitAnswer, bool) {
-	switch strings.ToLower(line) {
-	case "y", "yes":
-		return protocol.AdmitAnswer{Admit: true}, true
-	case "v", "viewer":
-		return protocol.AdmitAnswer{Admit: true, Role: protocol.RoleViewer}, true
-	case "e", "editor":
-		return protocol.AdmitAnswer{Admit: true, Role: protocol.RoleEditor}, true
-	case "", "n", "no":
-		return protocol.AdmitAnswer{}, true
-	}
-	return protocol.AdmitAnswer{}, false
 }
 
 // interrupted is Ctrl-C: the first leaves, a later one goes without what it would have to ask.
@@ -384,8 +364,8 @@ func (f *following) askUnsaved(uris []protocol.DocumentURI) {
 			"`earshot leave --unsaved save` or `--unsaved discard`. Interrupt again to lose these changes.", shownURIs(uris)))
 		return
 	}
-	f.ask(&prompt{text: fmt.Sprintf("Nobody saved the changes in %s. [s]ave, [d]iscard, or go [o]n? ", shownURIs(uris)),
-		answer: f.decideUnsaved})
+	f.ask(&prompt{above: fmt.Sprintf("Nobody saved the changes in %s.", shownURIs(uris)),
+		text: func(int) string { return "[s]ave them, [d]iscard them, or go [o]n? " }, answer: f.decideUnsaved})
 }
 
 func (f *following) decideUnsaved(line string) bool {

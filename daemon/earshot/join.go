@@ -250,6 +250,9 @@ func (f *following) eachPage(show func([]protocol.Entry)) error {
 
 // progressText is a stage of a join as a person reads it.
 func progressText(v *protocol.WorkDoneProgress) string {
+	if v.Stage == protocol.StageAdmission && v.Check != "" {
+		return fmt.Sprintf("Waiting for the host to let you in. Read them your check number, best by voice: %s", plain(v.Check))
+	}
 	line := plain(v.Message)
 	if line == "" {
 		line = map[protocol.JoinStage]string{
@@ -259,9 +262,6 @@ func progressText(v *protocol.WorkDoneProgress) string {
 			protocol.StageDirect:       "connected directly",
 			protocol.StageRelay:        "connected through a relay",
 		}[v.Stage]
-	}
-	if v.Check != "" && !strings.Contains(line, v.Check) {
-		line += "; check " + plain(v.Check) + ", the host must see the same"
 	}
 	return line
 }

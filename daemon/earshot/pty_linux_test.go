@@ -24,3 +24,8 @@ func openTerminal() (person, program *os.File, err error) {
 	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	return person, program, err
 }
+
+// widen makes a terminal so many columns wide.
+func widen(terminal *os.File, columns uint16) error {
+	return unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns})
+}

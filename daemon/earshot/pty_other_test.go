@@ -11,3 +11,5 @@ import (
 func openTerminal() (person, program *os.File, err error) {
 	return nil, nil, errors.New("no pseudo-terminals in these tests on this system")
 }
+
+func widen(*os.File, uint16) error { return errors.ErrUnsupported }

@@ -33,6 +33,7 @@ import (
 //	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
 //	type NAME LINE              writes a line to its standard input
 //	keys NAME TEXT              writes what is no line
+//	columns NAME N              makes its terminal so wide
 //	close NAME                  closes its standard input
 //	interrupt NAME              sends it SIGINT
 //	converge FILE PROGRAM ARG…  runs a program again and again until its output is FILE's text
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine, "keys": typeKeys,
+		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine, "keys": typeKeys, "columns": setColumns,
 		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "until": until, "frames": frames,
 	}
 }
@@ -222,7 +223,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // keyboard is a terminal's input: to close it would be to hang up.
-type keyboard struct{ io.Writer }
+type keyboard struct{ *os.File }
 
 func (keyboard) Close() error { return nil }
 
@@ -324,6 +325,15 @@ func typeKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err := io.WriteString(named(ts, args[0]).in, args[1])
 	ts.Check(err)
+}
+
+func setColumns(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: columns NAME N")
+	}
+	n, err := strconv.ParseUint(args[1], 10, 16)
+	ts.Check(err)
+	ts.Check(widen(named(ts, args[0]).in.(keyboard).File, uint16(n)))
 }
 
 func closeInput(ts *testscript.TestScript, neg bool, args []string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -63,6 +64,33 @@ func TestAdmission(t *testing.T) {
 	check("sure", protocol.AdmitAnswer{}, false)
 }
 
+// TestAdmissionPrompt: it fits one line of the terminal, with room for an answer, and the check number is whole.
+func TestAdmissionPrompt(t *testing.T) {
+	p := &program{err: os.Stderr, getenv: func(string) string { return "1" }} // no colours
+	for _, role := range []protocol.Role{protocol.RoleEditor, protocol.RoleViewer} {
+		for _, name := range []string{"B", "Ben", "Ben Mallory of the House by the Long and Winding Road", strings.Repeat("名前", 40), "🦊🦊🦊🦊🦊🦊🦊🦊"} {
+			text := p.admissionPrompt(&protocol.AdmitQuestion{Check: "846360", Member: protocol.Member{Name: name, Role: role}})
+			for columns := 35; columns <= 200; columns++ {
+				got := text(columns)
+				if n := width(got) + answerRoom; n > columns || !strings.Contains(got, "846360") || !strings.HasPrefix(strings.TrimPrefix(got, "Let "), name[:1]) {
+					t.Errorf("%d columns: got %q, which needs %d", columns, got, n)
+				}
+			}
+		}
+	}
+	q := &protocol.AdmitQuestion{Check: "846360", Member: protocol.Member{Name: "Ben", Role: protocol.RoleEditor}}
+	check := func(columns int, want string) {
+		t.Helper()
+		if got := p.admissionPrompt(q)(columns); got != want {
+			t.Errorf("%d columns: got %q, want %q", columns, got, want)
+		}
+	}
+	check(80, "Let Ben in as editor (check 846360)? [y]es, as [v]iewer, [N]o: ")
+	check(40, "Ben (846360)? [y/v/N] ")
+	q.Member.Role = protocol.RoleViewer
+	check(80, "Let Ben in as viewer (check 846360)? [y]es, as [e]ditor, [N]o: ")
+}
+
 func TestShownURIs(t *testing.T) {
 	check := func(want string, uris ...string) {
 		t.Helper()
@@ -85,7 +113,8 @@ func TestProgressText(t *testing.T) {
 	}
 	check(protocol.WorkDoneProgress{Stage: protocol.StageMatchmaker}, "looking for the host")
 	check(protocol.WorkDoneProgress{Stage: protocol.StageAdmission, Check: "123456"},
-		"waiting for the host to let you in; check 123456, the host must see the same")
+		"Waiting for the host to let you in. Read them your check number, best by voice: 123456")
+	check(protocol.WorkDoneProgress{Stage: protocol.StageAdmission}, "waiting for the host to let you in")
 	check(protocol.WorkDoneProgress{Stage: protocol.StageRelay, Message: "by\trelay"}, "by relay")
 }
 
