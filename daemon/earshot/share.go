@@ -54,7 +54,7 @@ func shareCommand(p *program) *cobra.Command {
 			"earshot share", "this folder",
 			"earshot share notes.md plan.md", "only these files",
 			"earshot share --role viewer", "guests may only read",
-			"earshot share --admit auto", "let in the first who knows the code, without asking",
+			"earshot share --admit auto", "let in whoever knows the code, one at a time, without asking",
 			"earshot share --server wss://meet.example", "for people outside this network",
 			"date | earshot share - > result.txt", "one scratch text",
 		),
@@ -62,8 +62,8 @@ func shareCommand(p *program) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.Var(o.role, "role", "what guests may do")
-	flags.Var(o.admit, "admit", "who says whether a guest may come in: you (ask), or nobody (auto)")
-	flags.IntVar(&o.guests, "guests", 0, "how many guests at once (default 16; 1 with --admit auto)")
+	flags.Var(o.admit, "admit", "whether you are asked before a guest comes in (ask), or whoever knows the code does, one at a time unless --guests says more (auto)")
+	flags.IntVar(&o.guests, "guests", 0, "how many guests at once, 1 to 16 (default 16; 1 with --admit auto)")
 	flags.StringArrayVar(&o.allow, "allow", nil, "share a `NAME` that looks like a secret all the same (repeat for more)")
 	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of changes that nobody saved")
 	flags.StringVar(&o.listen, "listen", "", "`ADDR` of this share's own matchmaker, or off")
@@ -161,7 +161,7 @@ func (f *following) opened(request *shareRequest) {
 	if s.Link != "" {
 		f.print(fmt.Sprintf("or, from another machine, with this link:\n\n    %s\n", strong(s.Link)))
 	}
-	f.print(reach(request) + " Ctrl-C ends the session for all.\n")
+	f.print(reach(request) + "\n" + admits(request) + "Ctrl-C ends the session for all.\n")
 }
 
 // opening is the first line of `share --json` and `join --json`.
@@ -179,6 +179,18 @@ func reach(request *shareRequest) string {
 		return "People on this network can join; for others set a server (see `earshot share --help`)."
 	}
 	return fmt.Sprintf("People who reach %s can join.", plain(request.Listen))
+}
+
+// admits says that nobody is asked, where that is so.
+func admits(request *shareRequest) string {
+	if request.Admit != protocol.AdmitAuto {
+		return ""
+	}
+	most := "one at a time"
+	if request.Guests > 1 {
+		most = fmt.Sprintf("up to %d at a time", request.Guests)
+	}
+	return fmt.Sprintf("Nobody is asked (--admit auto): whoever knows the code or the link comes in, %s.\n", most)
 }
 
 // shareRequest makes the request of what was typed.
