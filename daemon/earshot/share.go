@@ -30,6 +30,9 @@ func isScratch(uri protocol.DocumentURI) bool {
 	return strings.HasPrefix(uri, "untitled:") && strings.HasSuffix(uri, "/"+scratchName)
 }
 
+// mostGuests is what the daemon takes; above it the request is refused there too.
+const mostGuests = 16
+
 // shareOptions are the flags of `earshot share`.
 type shareOptions struct {
 	role    *choice
@@ -58,7 +61,12 @@ func shareCommand(p *program) *cobra.Command {
 			"earshot share --server wss://meet.example", "for people outside this network",
 			"date | earshot share - > result.txt", "one scratch text",
 		),
-		RunE: func(c *cobra.Command, args []string) error { return p.share(c.Context(), args, o) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("guests") && (o.guests < 1 || o.guests > mostGuests) {
+				return usagef("--guests %d can't be: give 1 to %d, or leave it out", o.guests, mostGuests)
+			}
+			return p.share(c.Context(), args, o)
+		},
 	}
 	flags := c.Flags()
 	flags.Var(o.role, "role", "what guests may do")
@@ -195,9 +203,6 @@ func admits(request *shareRequest) string {
 
 // shareRequest makes the request of what was typed.
 func (p *program) shareRequest(ctx context.Context, args []string, o *shareOptions) (*shareRequest, error) {
-	if o.guests < 0 {
-		return nil, usagef("--guests %d is no number of guests; leave it out, or give 1 or more", o.guests)
-	}
 	r := &shareRequest{IceServers: p.settings.ICE.Request(), ShareParams: protocol.ShareParams{
 		Role: protocol.Role(o.role.value), Admit: protocol.Admission(o.admit.value), Guests: o.guests, Allow: o.allow,
 		Server: p.settings.Server, Listen: o.listen, RelayOnly: p.settings.RelayOnly, Name: p.settings.Person(ctx),
