@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,8 @@ func shareCommand(p *program) *cobra.Command {
 		Long: "Shares a folder (this one, unless you name another), single files, or with - one scratch text from standard\n" +
 			"input, whose final text goes to standard output. Prints the code and the link, then one line per event, until\n" +
 			"Ctrl-C or `earshot leave` ends the session for all.\n\n" +
-			"What the version control ignores, its own files, and names that look like secrets are not shared.",
+			"What the version control ignores and names that look like secrets are not shared, unless --allow names them; the\n" +
+			"version control's own files never are.",
 		Example: examples(
 			"earshot share", "this folder",
 			"earshot share notes.md plan.md", "only these files",
@@ -70,9 +72,9 @@ func shareCommand(p *program) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.Var(o.role, "role", "what guests may do")
-	flags.Var(o.admit, "admit", "whether you are asked before a guest comes in (ask), or whoever knows the code does, one at a time unless --guests says more (auto)")
+	flags.Var(o.admit, "admit", "ask you before a guest comes in; or auto: nobody is asked, and guests come in one at a time, or --guests at a time")
 	flags.IntVar(&o.guests, "guests", 0, "how many guests at once, 1 to 16 (default 16; 1 with --admit auto)")
-	flags.StringArrayVar(&o.allow, "allow", nil, "share a `NAME` that looks like a secret all the same (repeat for more)")
+	flags.StringArrayVar(&o.allow, "allow", nil, "share this `NAME` or path, though it is ignored or looks like a secret (repeat for more)")
 	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of changes that nobody saved")
 	flags.StringVar(&o.listen, "listen", "", "`ADDR` of this share's own matchmaker, or off")
 	p.addJSON(c)
@@ -129,11 +131,34 @@ func (f *following) share(request *shareRequest) error {
 	}
 	var opened protocol.SessionResult
 	if err := f.during("session/share", request, &opened); err != nil {
-		return err
+		return request.explain(err)
 	}
 	f.session = opened.Session
 	f.opened(request)
 	return nil
+}
+
+// explain says with which flag a file can be shared that was held back for its name.
+func (r *shareRequest) explain(err error) error {
+	if protocol.KindOf(err) != protocol.Excluded {
+		return err
+	}
+	var flags []string
+	for _, uri := range r.Documents {
+		path, bad := docpath.ParseFileURI(uri, goos)
+		if bad != nil {
+			continue
+		}
+		name := filepath.Base(path)
+		secret := docpath.SecretName(name) || docpath.SecretPlace(filepath.Base(filepath.Dir(path)), name)
+		if flag := "--allow " + plain(name); secret && !slices.Contains(r.Allow, name) && !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
+		}
+	}
+	if len(flags) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %s", strings.TrimSuffix(err.Error(), "."), strings.Join(flags, " "))
 }
 
 // shareScratch shares a text of this command's own and writes how it ended to standard output, whatever else happens.
@@ -207,6 +232,11 @@ func (p *program) shareRequest(ctx context.Context, args []string, o *shareOptio
 		Role: protocol.Role(o.role.value), Admit: protocol.Admission(o.admit.value), Guests: o.guests, Allow: o.allow,
 		Server: p.settings.Server, Listen: o.listen, RelayOnly: p.settings.RelayOnly, Name: p.settings.Person(ctx),
 	}}
+	for _, name := range o.allow {
+		if slices.ContainsFunc(strings.Split(name, "/"), docpath.VCSName) {
+			return nil, usagef("--allow %s can't be: what a version control keeps for itself is never shared; leave it out", plain(name))
+		}
+	}
 	if len(args) == 0 {
 		args = []string{"."}
 	}
