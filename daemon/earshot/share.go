@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"earshot/internal/docpath"
+	"earshot/internal/introduction"
 	"earshot/protocol"
 )
 
@@ -76,7 +80,7 @@ func shareCommand(p *program) *cobra.Command {
 	flags.IntVar(&o.guests, "guests", 0, "how many guests at once, 1 to 16 (default 16; 1 with --admit auto)")
 	flags.StringArrayVar(&o.allow, "allow", nil, "share this `NAME` or path, though it is ignored or looks like a secret (repeat for more)")
 	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of changes that nobody saved")
-	flags.StringVar(&o.listen, "listen", "", "`ADDR` of this share's own matchmaker, or off")
+	flags.StringVar(&o.listen, "listen", "", "`ADDR` (HOST:PORT) of this share's own matchmaker, or off; without it, loopback, private and VPN addresses alone")
 	p.addJSON(c)
 	return c
 }
@@ -194,7 +198,7 @@ func (f *following) opened(request *shareRequest) {
 	if s.Link != "" {
 		f.print(fmt.Sprintf("or, from another machine, with this link:\n\n    %s\n", strong(s.Link)))
 	}
-	f.print(reach(request) + "\n" + admits(request) + "Ctrl-C ends the session for all.\n")
+	f.print(reach(request, s.Link) + "\n" + admits(request) + "Ctrl-C ends the session for all.\n")
 }
 
 // opening is the first line of `share --json` and `join --json`.
@@ -203,15 +207,24 @@ type opening struct {
 	Session protocol.Session `json:"session"`
 }
 
-// reach says who can come in.
-func reach(request *shareRequest) string {
+// reach says who can come in. Where a matchmaker of one's own was told to listen at any port, the link says which it is.
+func reach(request *shareRequest, link string) string {
 	switch {
 	case request.Server != "":
 		return fmt.Sprintf("Whoever reaches %s can join with the code.", plain(request.Server))
 	case request.Listen == "":
 		return "People on this network can join; for others set a server (see `earshot share --help`)."
 	}
-	return fmt.Sprintf("People who reach %s can join.", plain(request.Listen))
+	host, port, err := net.SplitHostPort(request.Listen)
+	if parsed, bad := introduction.ParseLink(link); err == nil && bad == nil {
+		if u, bad := url.Parse(parsed.Server()); bad == nil && u.Port() != "" {
+			port = u.Port()
+		}
+	}
+	if address, bad := netip.ParseAddr(host); err == nil && (host == "" || bad == nil && address.Unmap().IsUnspecified()) {
+		return fmt.Sprintf("Whoever reaches port %s of this machine can join, at any of its addresses: not this network alone.", plain(port))
+	}
+	return fmt.Sprintf("Whoever reaches %s can join.", plain(net.JoinHostPort(host, port)))
 }
 
 // admits says that nobody is asked, where that is so.

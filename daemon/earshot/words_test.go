@@ -139,14 +139,19 @@ func TestEmptyServersAreSent(t *testing.T) {
 func TestReach(t *testing.T) {
 	check := func(server, listen, want string) {
 		t.Helper()
-		got := reach(&shareRequest{ShareParams: protocol.ShareParams{Server: server, Listen: listen}})
+		const link = "http://192.168.1.5:4711/j#4F3A-CM6BBKXM00Z4H2MAAWPA31QF6C.XDKGXNG17AF10408DQVX8SD792"
+		got := reach(&shareRequest{ShareParams: protocol.ShareParams{Server: server, Listen: listen}}, link)
 		if !strings.Contains(got, want) {
 			t.Errorf("%q, %q: got %q, want it to hold %q", server, listen, got, want)
 		}
 	}
 	check("", "", "People on this network can join; for others set a server")
 	check("wss://meet.example", "", "wss://meet.example")
-	check("", "127.0.0.1:4444", "127.0.0.1:4444")
+	check("", "127.0.0.1:0", "Whoever reaches 127.0.0.1:4711 can join.")
+	check("", "[::1]:4711", "Whoever reaches [::1]:4711 can join.")
+	for _, any := range []string{"0.0.0.0:4711", ":0", "[::]:0", "[::ffff:0.0.0.0]:0"} {
+		check("", any, "Whoever reaches port 4711 of this machine can join, at any of its addresses")
+	}
 }
 
 func TestOnThisNetwork(t *testing.T) {
