@@ -46,6 +46,7 @@ type shareOptions struct {
 	guests  int
 	allow   []string
 	listen  string
+	yes     bool
 }
 
 func shareCommand(p *program) *cobra.Command {
@@ -58,7 +59,7 @@ func shareCommand(p *program) *cobra.Command {
 			"input, whose final text goes to standard output. Prints the code and the link, then one line per event, until\n" +
 			"Ctrl-C or `earshot leave` ends the session for all.\n\n" +
 			"What the version control ignores and names that look like secrets are not shared, unless --allow names them; the\n" +
-			"version control's own files never are.",
+			"version control's own files never are. Before the home folder is shared, or one above it, you are asked.",
 		Example: examples(
 			"earshot share", "this folder",
 			"earshot share notes.md plan.md", "only these files",
@@ -81,6 +82,7 @@ func shareCommand(p *program) *cobra.Command {
 	flags.StringArrayVar(&o.allow, "allow", nil, "share this `NAME` or path, though it is ignored or looks like a secret (repeat for more)")
 	flags.Var(o.unsaved, "unsaved", "at the end, what becomes of changes that nobody saved")
 	flags.StringVar(&o.listen, "listen", "", "`ADDR` (HOST:PORT) of this share's own matchmaker, or off; without it, loopback, private and VPN addresses alone")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "share even the home folder or the whole disk, without asking")
 	p.addJSON(c)
 	return c
 }
@@ -258,6 +260,11 @@ func (p *program) shareRequest(ctx context.Context, args []string, o *shareOptio
 			return nil, err
 		}
 	}
+	if folder, err := docpath.ParseFileURI(r.Folder, goos); err == nil && !o.yes {
+		if err := p.confirmFolder(folder); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
 }
 
@@ -315,3 +322,52 @@ func (p *program) terminal(scratch bool) *os.File {
 	}
 	return terminal
 }
+
+// confirmFolder asks before a folder is shared that holds more than anybody means to show: the home folder, one above it, the whole
+// disk. Where nobody can be asked, --yes has to say so.
+func (p *program) confirmFolder(folder string) error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "" // nobody has one
+	}
+	what := wideFolder(folder, home)
+	if what == "" {
+		return nil
+	}
+	if !p.asks() {
+		return fmt.Errorf("%s is %s, with all that is in it; name a folder in it, or insist with --yes", plain(folder), what)
+	}
+	switch strings.ToLower(p.ask(fmt.Sprintf("%s is %s. Share all that is in it? [y/N] ", plain(folder), what))) {
+	case "y", "yes":
+		return nil
+	}
+	return fmt.Errorf("not shared; name a folder in %s", plain(folder))
+}
+
+// wideFolder says what such a folder is, "" of any other. It goes up as the system does, not by the words of the path: a home
+// folder that is a link lies where that leads. What can't be looked at is not such a folder: the daemon will say so.
+func wideFolder(folder, home string) string {
+	const up = string(filepath.Separator) + ".."
+	same := func(a, b string) bool {
+		one, errOne := os.Stat(a)
+		other, errOther := os.Stat(b)
+		return errOne == nil && errOther == nil && os.SameFile(one, other)
+	}
+	switch {
+	case same(folder, folder+up):
+		return "the whole disk"
+	case !filepath.IsAbs(home):
+		return ""
+	case same(folder, home):
+		return "your home folder"
+	}
+	for at := home + up; len(at) < longestPath && !same(at, at+up); at += up {
+		if same(folder, at) {
+			return "above your home folder"
+		}
+	}
+	return ""
+}
+
+// longestPath is more than a system takes.
+const longestPath = 4096
