@@ -63,7 +63,7 @@ func (p *program) showEvent(c *client, m any) error {
 		if p.json {
 			return p.printJSON(m)
 		}
-		line := happeningLine(m)
+		line := happeningLine(m, "")
 		if m.Session != "" {
 			line += "  " + p.style(p.out, dim, plain(m.Session))
 		}

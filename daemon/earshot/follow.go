@@ -164,7 +164,7 @@ func (f *following) happened(h *protocol.Happening) {
 	if h.Event == "code" && h.Code == "" {
 		return // the daemon has told its owners in a message
 	}
-	line := happeningLine(h)
+	line := happeningLine(h, f.session.Me)
 	if h.Event == "waiting" && f.lines == nil && h.Member != nil {
 		line += fmt.Sprintf("; let them in with `earshot admit %s`", plain(h.Member.ID))
 	}

@@ -2,14 +2,15 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"earshot/protocol"
 )
 
-// happeningLine is a happening as a line for people.
-func happeningLine(h *protocol.Happening) string {
-	return clock(h.Time) + "  " + happeningText(h)
+// happeningLine is a happening as a line for people. me is the member that they are themselves, "" where that is not known.
+func happeningLine(h *protocol.Happening, me string) string {
+	return clock(h.Time) + "  " + happeningText(h, me)
 }
 
 // clock gives the time of day of an RFC 3339 time in this machine's zone.
@@ -21,7 +22,7 @@ func clock(stamp string) string {
 	return t.Local().Format(time.TimeOnly)
 }
 
-func happeningText(h *protocol.Happening) string {
+func happeningText(h *protocol.Happening, me string) string {
 	who, role := "somebody", ""
 	if h.Member != nil {
 		who, role = plain(h.Member.Name), plain(string(h.Member.Role))
@@ -44,7 +45,15 @@ func happeningText(h *protocol.Happening) string {
 	case "waiting":
 		return fmt.Sprintf("%s (name not verified)%s asks to come in as %s, check %s", who, withClient(h.Member), role, plain(h.Check))
 	case "joined":
+		if h.Check != "" { // where nobody was asked, and nobody has compared it
+			return fmt.Sprintf("%s came in as %s, check %s", who, role, plain(h.Check))
+		}
 		return fmt.Sprintf("%s came in as %s", who, role)
+	case "role":
+		if h.Member != nil && h.Member.ID == me {
+			return "you are now " + withArticle(role)
+		}
+		return who + " is now " + withArticle(role)
 	case "returned":
 		return who + " is back"
 	case "refused":
@@ -54,6 +63,9 @@ func happeningText(h *protocol.Happening) string {
 	case "left":
 		return who + " left" + because
 	case "changed":
+		if h.Member == nil { // a guest is not told who
+			return shownURI(h.URI) + " changed"
+		}
 		return fmt.Sprintf("%s changed %s", who, shownURI(h.URI))
 	case "saved":
 		return shownURI(h.URI) + " was saved"
@@ -61,6 +73,13 @@ func happeningText(h *protocol.Happening) string {
 		return "the session has ended" + because
 	}
 	return otherHappening(h, because)
+}
+
+func withArticle(role string) string {
+	if strings.HasPrefix(role, "e") {
+		return "an " + role
+	}
+	return "a " + role
 }
 
 // withClient says with which program a guest comes, as it says itself.

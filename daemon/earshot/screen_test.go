@@ -47,7 +47,7 @@ func fill(v reflect.Value, s string) {
 
 // events are the words of a happening that have a line of their own, and one that has none.
 var events = []string{"opened", "code", "waiting", "joined", "returned", "refused", "gone", "left", "changed", "saved", "ended",
-	"reconnecting", "differed", "tea"}
+	"reconnecting", "differed", "role", "tea"}
 
 // printed collects what all that shows something from outside prints for one text.
 func printed(t *testing.T, s string, asJSON bool) string {

@@ -14,7 +14,7 @@ func TestHappeningText(t *testing.T) {
 	ben := &protocol.Member{ID: "aaaaaaaaaa", Name: "Ben\x1b[2J", Role: protocol.RoleEditor}
 	check := func(h protocol.Happening, want string) {
 		t.Helper()
-		if got := happeningText(&h); got != want {
+		if got := happeningText(&h, "mememememe"); got != want {
 			t.Errorf("%+v: got %q, want %q", h, got, want)
 		}
 	}
@@ -25,10 +25,14 @@ func TestHappeningText(t *testing.T) {
 	check(protocol.Happening{Event: "waiting", Member: &with, Check: "123456"},
 		"Ben\ufffd[2J (name not verified) with Neo\ufffdvim asks to come in as editor, check 123456")
 	check(protocol.Happening{Event: "joined", Member: ben}, "Ben\ufffd[2J came in as editor")
+	check(protocol.Happening{Event: "joined", Member: ben, Check: "123456"}, "Ben\ufffd[2J came in as editor, check 123456")
+	check(protocol.Happening{Event: "role", Member: ben}, "Ben\ufffd[2J is now an editor")
+	check(protocol.Happening{Event: "role", Member: &protocol.Member{ID: "bbbbbbbbbb", Name: "Cem", Role: protocol.RoleViewer}}, "Cem is now a viewer")
+	check(protocol.Happening{Event: "role", Member: &protocol.Member{ID: "mememememe", Name: "Me", Role: protocol.RoleViewer}}, "you are now a viewer")
 	check(protocol.Happening{Event: "left", Member: ben, Reason: "was removed"}, "Ben\ufffd[2J left: was removed")
 	check(protocol.Happening{Event: "left", Member: ben, Reason: "left"}, "Ben\ufffd[2J left")
 	check(protocol.Happening{Event: "changed", Member: ben, URI: "earshot://k2j8d0s9aa/a%20b.md"}, "Ben\ufffd[2J changed a b.md")
-	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "somebody changed /tmp/x")
+	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "/tmp/x changed")
 	check(protocol.Happening{Event: "saved", URI: "earshot://k2j8d0s9aa/a%1b%5b2J"}, "earshot://k2j8d0s9aa/a%1b%5b2J was saved")
 	check(protocol.Happening{Event: "code"}, "the code is void")
 	check(protocol.Happening{Event: "code", Message: "Three wrong guesses."}, "Three wrong guesses.")
