@@ -16,9 +16,11 @@ func admitCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "admit MEMBER",
 		Short: "Let a waiting guest in",
-		Long:  "Lets a waiting guest in. MEMBER is the guest's id, or the name if only one of that name waits.",
+		Long: "Lets a waiting guest in. MEMBER is the guest's id, or the name if only one of that name waits. Have them read you their\n" +
+			"check number first, best by voice: if it is not the one that `earshot share` and `earshot events` told when they came,\n" +
+			"refuse them and make a new code with `earshot invite`.",
 		Example: examples(
-			"earshot admit 7k2m9d0s1a", "as `earshot status` and `earshot events` show the id",
+			"earshot admit 7k2m9d0s1a", "by id, which `earshot status` shows",
 			"earshot admit --role viewer Ben", "by name, to read only"),
 		Args: arguments(1, 1, "the member"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,11 +34,13 @@ func admitCommand(p *program) *cobra.Command {
 
 func refuseCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "refuse MEMBER",
-		Short:   "Send a waiting guest away",
-		Long:    "Sends a waiting guest away. MEMBER is the guest's id, or the name if only one of that name waits.",
-		Example: examples("earshot refuse 7k2m9d0s1a", "as `earshot status` and `earshot events` show the id"),
-		Args:    arguments(1, 1, "the member"),
+		Use:   "refuse MEMBER",
+		Short: "Send a waiting guest away",
+		Long:  "Sends a waiting guest away. MEMBER is the guest's id, or the name if only one of that name waits.",
+		Example: examples(
+			"earshot refuse 7k2m9d0s1a", "by id, which `earshot status` shows",
+			"earshot refuse Ben", "by name"),
+		Args: arguments(1, 1, "the member"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.decide(c.Context(), args[0], protocol.AdmitMemberParams{})
 		},

@@ -14,7 +14,8 @@ func eventsCommand(p *program) *cobra.Command {
 		Use:   "events",
 		Short: "Follow what happens, one line per event",
 		Long: "Prints one line for each event of the daemon's sessions until Ctrl-C: a guest waits, comes or goes, a text was\n" +
-			"changed or saved, a session opened or ended. With --json each line is an object {time, event, session, …}.",
+			"changed or saved, a session opened or ended. The line of a guest who waits has their id for `earshot admit`, and the check\n" +
+			"number, which nothing shows later. With --json each line is an object {time, event, session, …}.",
 		Example: examples(
 			"earshot events", "for people",
 			"earshot events --json | jq -r .event", "for programs"),
@@ -63,9 +64,9 @@ func (p *program) showEvent(c *client, m any) error {
 		if p.json {
 			return p.printJSON(m)
 		}
-		line := happeningLine(m, "")
+		line := happeningLine(m, "") + letIn(m)
 		if m.Session != "" {
-			line += "  " + p.style(p.out, dim, plain(m.Session))
+			line += "  " + p.style(p.out, dim, "session "+plain(m.Session))
 		}
 		_, err := fmt.Fprintln(p.out, line)
 		return err

@@ -165,8 +165,8 @@ func (f *following) happened(h *protocol.Happening) {
 		return // the daemon has told its owners in a message
 	}
 	line := happeningLine(h, f.session.Me)
-	if h.Event == "waiting" && f.lines == nil && h.Member != nil {
-		line += fmt.Sprintf("; let them in with `earshot admit %s`", plain(h.Member.ID))
+	if f.lines == nil { // nobody is asked here
+		line += letIn(h)
 	}
 	f.print(line)
 }

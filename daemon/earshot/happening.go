@@ -75,6 +75,14 @@ func happeningText(h *protocol.Happening, me string) string {
 	return otherHappening(h, because)
 }
 
+// letIn says how one who waits is let in, "" of any other happening.
+func letIn(h *protocol.Happening) string {
+	if h.Event != "waiting" || h.Member == nil {
+		return ""
+	}
+	return fmt.Sprintf("; let them in with `earshot admit %s`", plain(h.Member.ID))
+}
+
 func withArticle(role string) string {
 	if strings.HasPrefix(role, "e") {
 		return "an " + role
