@@ -189,11 +189,14 @@ func (f *following) changed(s protocol.Session) {
 }
 
 // ended is the session's end by whoever ended it.
-func (f *following) ended(protocol.Session) {
-	if f.leaving {
-		return // the answer to session/leave ends this
+func (f *following) ended(s protocol.Session) {
+	switch {
+	case f.leaving: // the answer to session/leave ends this
+	case s.Role != protocol.RoleHost && s.Reason == removedReason:
+		f.finish(errors.New("you were removed from the session; ask the host whether you may come back"))
+	default:
+		f.finish(nil)
 	}
-	f.finish(nil)
 }
 
 // say tells the person something that is no event: never on the standard output of a command that prints JSON.

@@ -70,10 +70,16 @@ func happeningText(h *protocol.Happening, me string) string {
 	case "saved":
 		return shownURI(h.URI) + " was saved"
 	case "ended":
+		if h.Reason == removedReason {
+			return "you were removed: the host sent you out of the session"
+		}
 		return "the session has ended" + because
 	}
 	return otherHappening(h, because)
 }
+
+// removedReason is what a host's daemon gives as the reason when it sends a guest out; nothing else tells it from an end for all.
+const removedReason = "the host removed you from the session"
 
 // letIn says how one who waits is let in, "" of any other happening.
 func letIn(h *protocol.Happening) string {

@@ -37,6 +37,7 @@ func TestHappeningText(t *testing.T) {
 	check(protocol.Happening{Event: "code"}, "the code is void")
 	check(protocol.Happening{Event: "code", Message: "Three wrong guesses."}, "Three wrong guesses.")
 	check(protocol.Happening{Event: "ended", Reason: "the host ended it"}, "the session has ended: the host ended it")
+	check(protocol.Happening{Event: "ended", Reason: removedReason}, "you were removed: the host sent you out of the session")
 	check(protocol.Happening{Event: "tea", Member: ben, Message: "is\nready"}, "tea Ben\ufffd[2J: is ready")
 }
 
