@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -60,43 +58,14 @@ func (p *program) decide(ctx context.Context, who string, params protocol.AdmitM
 	if err != nil {
 		return err
 	}
-	found := p.waiting(list, who)
-	switch len(found) {
-	case 0:
+	found := p.guests(list, who, isWaiting)
+	if len(found) == 0 {
 		return protocol.Errorf(protocol.NoSuchMember, "nobody called %q is waiting; run `earshot status` to see who is", plain(who))
-	case 1:
-		params.Session, params.Member = found[0].Session, found[0].Member
-		return c.Call(ctx, "member/admit", &params, nil)
 	}
-	for _, f := range found {
-		fmt.Fprintf(p.err, "%s  in session %s\n", plain(f.Member), plain(f.Session))
+	g, err := p.only(found, who, "waiting")
+	if err != nil {
+		return err
 	}
-	return usagef("%d guests called %q are waiting; name one by id", len(found), plain(who))
-}
-
-// waiting finds guests by id or name, in the session that --session names or in all: an id is in one alone.
-func (p *program) waiting(list []protocol.Session, who string) []protocol.AdmitMemberParams {
-	var found []protocol.AdmitMemberParams
-	for _, s := range list {
-		if p.session != "" && p.session != s.ID {
-			continue
-		}
-		for _, m := range s.Members {
-			if m.State != protocol.MemberWaiting || m.ID != who && !isCalled(m.Name, who) {
-				continue
-			}
-			found = append(found, protocol.AdmitMemberParams{Session: s.ID, Member: m.ID})
-		}
-	}
-	return found
-}
-
-// marked is how a name ends that the daemon has set apart from another member's.
-var marked = regexp.MustCompile(` \(\d+\)$`)
-
-// isCalled tells whether a member may be meant by a name: one who took a name that was here already is meant too, so that the
-// person has to say which of them.
-func isCalled(name, who string) bool {
-	name = plain(name)
-	return name == who || marked.ReplaceAllString(name, "") == who
+	params.Session, params.Member = g.session, g.member
+	return c.Call(ctx, "member/admit", &params, nil)
 }

@@ -139,12 +139,12 @@ func TestA15NamesAreAsked(t *testing.T) {
 		}
 	}
 	p := &program{}
-	both := []protocol.Session{{ID: "aaaaaaaaaa", Members: []protocol.Member{
+	both := []protocol.Session{{ID: "aaaaaaaaaa", Role: protocol.RoleHost, Members: []protocol.Member{
 		{ID: "bbbbbbbbbb", Name: "Ben", State: protocol.MemberWaiting}, {ID: "cccccccccc", Name: "Ben (2)", State: protocol.MemberWaiting}}}}
-	if found := p.waiting(both, "Ben"); len(found) != 2 {
+	if found := p.guests(both, "Ben", isWaiting); len(found) != 2 {
 		t.Errorf("Ben is %+v, want both", found)
 	}
-	if found := p.waiting(both, "Ben (2)"); len(found) != 1 || found[0].Member != "cccccccccc" {
+	if found := p.guests(both, "Ben (2)", isWaiting); len(found) != 1 || found[0].member != "cccccccccc" {
 		t.Errorf("Ben (2) is %+v", found)
 	}
 }
