@@ -42,13 +42,32 @@ func (p *program) chooseSession(ctx context.Context, c *client) (protocol.Sessio
 		return list[0], nil
 	}
 	for _, s := range list {
-		describeSession(p.err, s)
+		describeSession(p.err, s, c.sharedFiles(ctx, s))
 	}
 	return protocol.Session{}, usagef("%d sessions are open; choose one with --session ID", len(list))
 }
 
-// describeSession writes what a person wants to know of a session.
-func describeSession(w io.Writer, s protocol.Session) {
+// sharedFiles names what is shared where that is no folder, which the session does not tell; nothing where it can't be listed: what
+// else there is to know is shown all the same. A guest's are not asked for, because that waits for the host.
+func (c *client) sharedFiles(ctx context.Context, s protocol.Session) []protocol.DocumentURI {
+	if s.Role != protocol.RoleHost || s.Folder != "" {
+		return nil
+	}
+	var page protocol.ListFilesResult
+	if err := c.Call(ctx, "file/list", &protocol.ListFilesParams{Session: s.ID, Recursive: true}, &page); err != nil {
+		return nil
+	}
+	var files []protocol.DocumentURI
+	for _, e := range page.Entries {
+		if e.Kind == protocol.KindFile {
+			files = append(files, e.URI)
+		}
+	}
+	return files
+}
+
+// describeSession writes what a person wants to know of a session; files are those of one without a folder, as far as they are known.
+func describeSession(w io.Writer, s protocol.Session, files []protocol.DocumentURI) {
 	what := "joined as " + plain(string(s.Role))
 	if s.Role == protocol.RoleHost {
 		what = "shared by you"
@@ -56,12 +75,18 @@ func describeSession(w io.Writer, s protocol.Session) {
 	if folder := shownURI(s.Folder); folder != "" {
 		what += ", " + folder
 	}
+	if len(files) > 0 {
+		what += ", " + shownURIs(files)
+	}
 	if s.State != protocol.SessionOpen {
 		what += ", " + plain(string(s.State))
 	}
 	fmt.Fprintf(w, "%s  %s\n", plain(s.ID), what)
-	if s.Code != "" {
+	switch {
+	case s.Code != "":
 		fmt.Fprintf(w, "    code %s\n", plain(s.Code))
+	case s.Link != "": // it goes on after wrong guesses
+		fmt.Fprintln(w, "    the code is void; `earshot invite` makes a new one")
 	}
 	if s.Link != "" {
 		fmt.Fprintf(w, "    link %s\n", plain(s.Link))

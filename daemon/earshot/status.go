@@ -37,6 +37,8 @@ type statusLine struct {
 	Documents       int                `json:"documents"`
 	Healed          int                `json:"healed"`
 	Sessions        []protocol.Session `json:"sessions"`
+
+	files map[string][]protocol.DocumentURI // by session; see sharedFiles
 }
 
 func (p *program) status(ctx context.Context) error {
@@ -63,7 +65,11 @@ func (p *program) statusLine(ctx context.Context) (*statusLine, error) {
 	if err := c.Call(ctx, "daemon/status", &protocol.StatusParams{}, &s); err != nil {
 		return nil, err
 	}
-	return &statusLine{Running: true, Version: s.Version, ProtocolVersion: s.ProtocolVersion, PID: s.PID,
+	files := map[string][]protocol.DocumentURI{}
+	for _, session := range s.Sessions {
+		files[session.ID] = c.sharedFiles(ctx, session)
+	}
+	return &statusLine{files: files, Running: true, Version: s.Version, ProtocolVersion: s.ProtocolVersion, PID: s.PID,
 		Clients: s.Clients - 1, Documents: s.Documents, Healed: s.Healed, Sessions: s.Sessions}, nil
 }
 
@@ -81,7 +87,7 @@ func (p *program) showStatus(s *statusLine) error {
 		fmt.Fprintln(p.out, "Nothing is shared.")
 	}
 	for _, session := range s.Sessions {
-		describeSession(p.out, session)
+		describeSession(p.out, session, s.files[session.ID])
 	}
 	return nil
 }

@@ -41,6 +41,24 @@ func TestHappeningText(t *testing.T) {
 	check(protocol.Happening{Event: "tea", Member: ben, Message: "is\nready"}, "tea Ben\ufffd[2J: is ready")
 }
 
+// TestDescribedSession: a share of files names them, and where the code is void that is told with what to do.
+func TestDescribedSession(t *testing.T) {
+	check := func(s protocol.Session, files []protocol.DocumentURI, want string) {
+		t.Helper()
+		var got strings.Builder
+		if describeSession(&got, s, files); got.String() != want {
+			t.Errorf("got %q, want %q", got.String(), want)
+		}
+	}
+	s := protocol.Session{ID: "k2j8d0s9aa", Role: protocol.RoleHost, State: protocol.SessionOpen, Code: "K7QM-3F9TXQ"}
+	check(s, []string{"earshot://k2j8d0s9aa/a.md", "earshot://k2j8d0s9aa/b%1b.md"}, "k2j8d0s9aa  shared by you, a.md, earshot://k2j8d0s9aa/b%1b.md\n    code K7QM-3F9TXQ\n")
+	s.Code, s.Link, s.Folder = "", "http://h/j#x", "file:///x"
+	check(s, nil, "k2j8d0s9aa  shared by you, /x\n    the code is void; `earshot invite` makes a new one\n    link http://h/j#x\n")
+	s.State, s.Link = protocol.SessionEnded, ""
+	check(s, nil, "k2j8d0s9aa  shared by you, /x, ended\n")
+	check(protocol.Session{ID: "k2j8d0s9aa", Role: protocol.RoleEditor, State: protocol.SessionOpen}, nil, "k2j8d0s9aa  joined as editor\n")
+}
+
 func TestClock(t *testing.T) {
 	if got := clock("nonsense"); got != "--:--:--" {
 		t.Errorf("got %q", got)
