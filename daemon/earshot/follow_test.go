@@ -108,6 +108,30 @@ func TestH3EndlessListing(t *testing.T) {
 	}
 }
 
+// endedDaemon has a session that is over and forgotten by the time its files are asked for.
+type endedDaemon struct{ lateDaemon }
+
+func (d *endedDaemon) Call(c *rpc.Conn, id protocol.RequestID, p protocol.DaemonParams) {
+	switch p.(type) {
+	case *protocol.SubscribeParams:
+		c.Reply(id, protocol.Empty{})
+	case *protocol.JoinParams:
+		c.Reply(id, protocol.SessionResult{Session: protocol.Session{ID: "aaaaaaaaaa", Role: protocol.RoleEditor}})
+	case *protocol.ListFilesParams:
+		c.ReplyError(id, protocol.Errorf(protocol.NoSuchSession, "There is no session \"aaaaaaaaaa\" here."))
+	default:
+		d.lateDaemon.Call(c, id, p)
+	}
+}
+
+// TestJoinEndedMeanwhile: a host that ends the session while its files are listed is no failure of the guest's command.
+func TestJoinEndedMeanwhile(t *testing.T) {
+	f := followTest(t, &endedDaemon{})
+	if err := f.join(&joinRequest{}); err != nil || !f.over {
+		t.Errorf("got %v, over: %v", err, f.over)
+	}
+}
+
 // followTest connects a command to a daemon of the test's own.
 func followTest(t *testing.T, h rpc.Handler) *following {
 	t.Helper()

@@ -158,7 +158,8 @@ func (f *following) join(request *joinRequest) error {
 	f.session = joined.Session
 	f.watching = joined.Session.Role == protocol.RoleHost
 	err := f.showJoined()
-	if protocol.KindOf(err) == protocol.Ended && !f.leaving { // in the middle of that, of which the events have told
+	kind := protocol.KindOf(err)
+	if (kind == protocol.Ended || kind == protocol.NoSuchSession) && !f.leaving { // in the middle of that, of which the events have told
 		f.drain()
 		f.finish(nil)
 	}
