@@ -104,6 +104,9 @@ func describeMember(m protocol.Member, me string) string {
 	if m.State != protocol.MemberHere && m.State != "" {
 		notes = append(notes, string(m.State))
 	}
+	if m.Check != "" {
+		notes = append(notes, "check "+m.Check)
+	}
 	if m.Path != "" {
 		path := m.Path
 		if m.RTTMs != nil {

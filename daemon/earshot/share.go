@@ -324,7 +324,7 @@ func (p *program) terminal(scratch bool) *os.File {
 }
 
 // confirmFolder asks before a folder is shared that holds more than anybody means to show: the home folder, one above it, the whole
-// disk. Where nobody can be asked, --yes has to say so.
+// disk. A script, which can't be asked, has said what it wants; it is told what that is.
 func (p *program) confirmFolder(folder string) error {
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -335,7 +335,8 @@ func (p *program) confirmFolder(folder string) error {
 		return nil
 	}
 	if !p.asks() {
-		return fmt.Errorf("%s is %s, with all that is in it; name a folder in it, or insist with --yes", plain(folder), what)
+		fmt.Fprintf(p.err, "%s is %s, and all that is in it is shared; --yes says that you mean it\n", plain(folder), what)
+		return nil
 	}
 	switch strings.ToLower(p.ask(fmt.Sprintf("%s is %s. Share all that is in it? [y/N] ", plain(folder), what))) {
 	case "y", "yes":

@@ -15,8 +15,7 @@ func statusCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is shared, and with whom",
-		Long: "Shows each session with its code, its link and its members, those too who wait to be let in. The check number of one who\n" +
-			"waits is not here: `earshot share` and `earshot events` show it when they come.",
+		Long:  "Shows each session with its code, its link and its members, those too who wait to be let in, with their check numbers.",
 		Example: examples(
 			"earshot status", "for people",
 			"earshot status --json | jq .sessions", "for programs"),
