@@ -74,9 +74,9 @@ local function show_code(one)
   if not link then
     return ui.say(('Code %s%s; others run :Earshot join CODE.'):format(one.code, copied and ' (copied)' or ''))
   end
-  -- Short enough for a message on 80 columns: the link itself is in the members' window.
-  local where = copied and 'link for other machines copied' or 'link for other machines'
-  ui.say(('Code %s; %s (:Earshot members)'):format(one.code, where))
+  -- Short enough for the command line of 80 columns: the link itself is in the members' window.
+  local where = copied and 'link for other machines copied' or 'for other machines see :Earshot members'
+  ui.say(('Code %s; %s'):format(one.code, where))
 end
 
 ---@class earshot.Wish what to share

@@ -262,12 +262,12 @@ local notifications = {
   ['presence/changed'] = presence.changed,
   ['window/showMessage'] = show_message,
   ['$/progress'] = function(params)
-    if params.value and params.value.message then
-      local message, check = params.value.message, params.value.check
-      if check and not message:find(check, 1, true) then
-        message = ('%s (check %s)'):format(message, check)
-      end
-      ui.say(message)
+    local value = params.value or {}
+    if value.check and value.check ~= '' then
+      -- Both must compare it, so that it comes first, in a line that is whole at 80 columns.
+      ui.say(('Check %s: read it to the host, who must see the same.'):format(value.check))
+    elseif value.message then
+      ui.say(value.message)
     end
   end,
   ['$/cancelRequest'] = function(params)

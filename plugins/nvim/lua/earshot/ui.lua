@@ -1,4 +1,6 @@
 --- Talking to the person. A message never asks for a key; a question never catches keys meant for the text.
+local note = require('earshot.note')
+
 local M = {}
 
 --- Names and reasons come from other people. The daemon cleans them; what is shown is cleaned again here, for a
@@ -55,29 +57,42 @@ function M.name(name)
   return vim.fn.strcharpart(clean, 0, LONGEST_NAME - 1) .. '…'
 end
 
---- Neovim's own vim.notify writes to the command line, where a line too long stops everything until a key is pressed,
---- and swallows that key.
+--- Whether a message can be given to vim.notify as it is. Neovim's own writes to the command line, where a line too
+--- long stops everything until a key is pressed, and swallows that key; others have room.
+---@param text string
+---@return boolean fits
 local function fits_command_line(text)
   local source = debug.getinfo(vim.notify, 'S').source
   local plain = source:find('vim/_', 1, true) or source:find('vim._', 1, true)
-  local room = vim.o.columns - 13
-  if not plain or vim.fn.strdisplaywidth(text) <= room then
-    return text
-  end
-  local hint = '… (:Earshot log)'
-  return vim.fn.strcharpart(text, 0, math.max(room - #hint, 10)) .. hint
+  local room = vim.v.echospace + vim.o.columns * math.max(vim.o.cmdheight - 1, 0)
+  return not plain or vim.fn.strdisplaywidth(text) <= room
 end
 
---- Shows one sentence.
+--- For when there can be no window either.
+---@param text string
+---@return string
+local function cut(text)
+  local hint = '… (:Earshot log)'
+  return vim.fn.strcharpart(text, 0, math.max(vim.v.echospace - #hint, 10)) .. hint
+end
+
+--- Shows one sentence, whole.
 ---@param text string
 ---@param level? integer of vim.log.levels; INFO without
 function M.say(text, level)
-  text = M.clean(text)
+  text, level = M.clean(text), level or vim.log.levels.INFO
   log[#log + 1] = os.date('%H:%M:%S ') .. text
   if #log > LOG_LINES then
     table.remove(log, 1)
   end
-  vim.notify(fits_command_line('Earshot: ' .. text), level or vim.log.levels.INFO, { title = 'Earshot' })
+  local message = 'Earshot: ' .. text
+  if not fits_command_line(message) then
+    if note.show(text, level) then
+      return
+    end
+    message = cut(message)
+  end
+  vim.notify(message, level, { title = 'Earshot' })
 end
 
 ---@param err earshot.RpcError
