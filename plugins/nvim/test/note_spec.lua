@@ -81,5 +81,41 @@ for _, columns in ipairs({ 80, 100 }) do
     there:shows(table.concat(every, ', ') .. '.')
   end)
 
-  there:stop()
+  t.test("the host's question says what to compare, and no guest who has gone was admitted" .. name, function()
+    there:type('<Esc>')
+    there:lua([[
+      function knock(id)
+        local member = { id = id, name = 'Ben', role = 'editor', color = '#ffffff', state = 'waiting' }
+        fake:send({
+          id = id,
+          method = 'session/admit',
+          params = { session = 'abcdefghij', member = member, check = '804343' },
+        })
+      end
+      knock('bbbbbbbbbb')
+    ]])
+    there:shows('Check 804343: Ben')
+    there:shows('Is check 804343 what Ben (name not verified) reads to you?')
+    there:shows('2: Refuse Ben: if it differs, then :Earshot invite')
+    there:type('3<CR>')
+    there:shows('Ben was admitted.')
+    t.equal(vim.fn.rpcrequest(there.channel, 'nvim_get_mode').blocking, false)
+    -- Neovim stands still at the prompt; only what needs no main loop runs.
+    there:lua([[
+      local timer = vim.uv.new_timer()
+      timer:start(0, 1, function()
+        local mode = vim.api.nvim_get_mode()
+        if mode.blocking or mode.mode ~= 'n' then
+          timer:close()
+          fake:notify('$/cancelRequest', { id = 'cccccccccc' })
+          vim.api.nvim_input('3<CR>')
+        end
+      end)
+      knock('cccccccccc')
+    ]])
+    there:shows('Ben is no longer waiting.')
+    t.equal(there:lua("return #fake:sent('member/admit')"), 1)
+  end)
+
+there:stop()
 end

@@ -57,14 +57,34 @@ end
 
 local host, guest = Editor.new('Grace'), Editor.new('Ada')
 
-t.test('share, join, admit', function()
+local function share()
   host:lua("require('earshot').share(...)", project)
   host:wait("require('earshot.session').list()[1]", 'the session')
-  local code = host:lua("return require('earshot.session').list()[1].code")
+  return host:lua("return require('earshot.session').list()[1].code")
+end
+
+local function knock(code)
   guest:lua("require('earshot').join(...)", code)
   host:wait("#require('earshot.ui').waiting() > 0", 'the knock')
+end
+
+local function is_told(editor, text)
+  editor:wait(("vim.tbl_contains(said, 'Earshot: %s')"):format(text), text)
+end
+
+t.test('share, join, admit', function()
+  local code = share()
+  knock(code)
+  guest:lua("require('earshot').leave()")
+  is_told(host, 'Ada is no longer waiting.')
+  knock(code)
   host:lua("require('earshot').admit()")
   guest:wait("require('earshot.session').list()[1]", 'the session')
+  is_told(host, 'Ada was admitted.')
+  for _, editor in ipairs({ host, guest }) do
+    local told = table.concat(editor:lua('return said'), '\n')
+    t.truthy(told:find('Check %d%d%d%d%d%d: '), told)
+  end
 end)
 
 --- Waits until both hold the same text and nothing moves any more.

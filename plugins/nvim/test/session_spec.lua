@@ -263,18 +263,20 @@ t.test('leaving with unsaved texts asks', function()
   t.equal(fake:sent('session/leave')[3].params.unsaved, 'save')
 end)
 
-local function knock(name)
+---@param name string
+---@param role? string what the guest asks for
+local function knock(name, role)
   fake:send({
     id = 'door-' .. name,
     method = 'session/admit',
     params = {
       session = 'abcdefghij',
-      member = { id = 'gggggggggg', name = name, role = 'editor', color = '#ffffff', state = 'waiting' },
+      member = { id = 'gggggggggg', name = name, role = role or 'editor', color = '#ffffff', state = 'waiting' },
       check = '12 34',
     },
   })
   t.wait(function()
-    return t.heard('wants to join as editor, check 12 34 (name not verified')
+    return t.heard('Check 12 34: ') and t.heard('(name not verified) wants to join as')
   end, 'the knock')
 end
 
@@ -342,6 +344,118 @@ t.test('a question answered elsewhere is taken back', function()
   vim.cmd('Earshot admit Carol')
   t.truthy(t.heard('Nobody waits'))
   t.equal(fake.answers['door-Carol'], nil)
+end)
+
+--- Chooses by a part of the label while Neovim stands still, as it does at its own prompt, and what comes meanwhile is
+--- only seen afterwards.
+local function will_choose_after(part, meanwhile)
+  will_choose(part)
+  local choose = vim.ui.select
+  vim.ui.select = function(...)
+    meanwhile()
+    choose(...)
+  end
+end
+
+local function nobody_was_admitted()
+  t.truthy(not t.heard('was admitted'), vim.inspect(t.said))
+  t.equal(#fake:sent('member/admit'), 0)
+end
+
+t.test('nobody is said to be admitted who left while the prompt stood', function()
+  t.said, fake.log = {}, {}
+  will_choose_after('to edit', function()
+    fake:notify('$/cancelRequest', { id = 'door-Dan' })
+  end)
+  knock('Dan')
+  t.wait(function()
+    return t.heard('Dan is no longer waiting.')
+  end, 'the truth')
+  nobody_was_admitted()
+end)
+
+t.test('who left and knocked again while the prompt stood is asked about anew', function()
+  t.said, fake.log = {}, {}
+  local again = false
+  will_choose_after('to edit', function()
+    if not again then
+      again = true
+      fake:notify('$/cancelRequest', { id = 'door-Fay' })
+      fake:send({
+        id = 'door-Fay again',
+        method = 'session/admit',
+        params = {
+          session = 'abcdefghij',
+          member = { id = 'hhhhhhhhhh', name = 'Fay', role = 'editor' },
+          check = '56',
+        },
+      })
+      vim.ui.select = function() end
+    end
+  end)
+  knock('Fay')
+  t.wait(function()
+    return t.heard('Check 56: Fay')
+  end, 'the second knock')
+  nobody_was_admitted()
+  t.truthy(t.said[#t.said]:find('Check 56', 1, true), 'last is said that somebody waits')
+  fake.replies['member/admit'] = function(params)
+    t.equal(params, { session = 'abcdefghij', member = 'hhhhhhhhhh', admit = true })
+    return vim.empty_dict()
+  end
+  vim.cmd('Earshot admit Fay')
+  t.wait(function()
+    return t.heard('Fay was admitted.')
+  end, 'the admission')
+  t.equal(fake.answers['door-Fay again'].result, { admit = true })
+end)
+
+t.test(':Earshot admit says what the daemon answers', function()
+  t.said = {}
+  will_choose(nil)
+  knock('Gus')
+  fake.replies['member/admit'] = function()
+    return nil, { code = -32050, message = 'Nobody of that id is waiting.', data = { kind = 'noSuchMember' } }
+  end
+  vim.cmd('Earshot admit Gus')
+  t.wait(function()
+    return t.heard('Gus is no longer waiting.')
+  end, 'the truth')
+  t.truthy(not t.heard('was admitted'), 'and nothing else')
+  t.equal(fake.answers['door-Gus'], nil)
+  fake.replies['member/admit'] = nil
+end)
+
+t.test('the question tells what to compare, in 80 columns, and offers both roles, the wish first', function()
+  for role, want in pairs({ editor = { 'to edit', 'to look only' }, viewer = { 'to look only', 'to edit' } }) do
+    t.said = {}
+    local name, lines = role:sub(1, 1):rep(60), nil
+    vim.ui.select = function(items, options)
+      lines = { options.prompt }
+      for i, item in ipairs(items) do
+        lines[#lines + 1] = ('%d: %s'):format(i, options.format_item(item))
+      end
+    end
+    fake:send({
+      id = 'roles-' .. role,
+      method = 'session/admit',
+      params = {
+        session = 'abcdefghij',
+        member = { id = 'gggggggggg', name = name, role = role, client = name },
+        check = '804343',
+      },
+    })
+    t.wait(function()
+      return lines
+    end, 'the question')
+    for _, line in ipairs(lines) do
+      t.truthy(vim.fn.strdisplaywidth(line) < 80, line)
+    end
+    t.truthy(lines[1]:find('804343', 1, true) and lines[1]:find('reads to you', 1, true), lines[1])
+    t.truthy(lines[3]:find('Refuse', 1, true) and lines[3]:find(':Earshot invite', 1, true), lines[3])
+    t.truthy(lines[4]:find(want[1], 1, true) and lines[5]:find(want[2], 1, true), vim.inspect(lines))
+    fake:notify('$/cancelRequest', { id = 'roles-' .. role })
+  end
 end)
 
 t.test('members: a window, arrivals and departures', function()

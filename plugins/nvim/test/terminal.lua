@@ -67,6 +67,7 @@ end
 function Terminal:stop()
   vim.fn.rpcnotify(self.channel, 'nvim_command', 'qa!')
   vim.fn.jobwait({ self.job }, 5000)
+  vim.fn.jobstop(self.job) -- one that stands still at a question
 end
 
 return Terminal

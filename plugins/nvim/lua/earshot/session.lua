@@ -298,19 +298,35 @@ local function show_document(params)
   return true
 end
 
+--- Decides on a guest by a request, since an answer has no reply: only that tells whether the guest still waited.
+---@param id any of the daemon's question
+---@param question table session/admit
+---@param answer {admit: boolean, role?: string}
+---@param done fun(err: earshot.RpcError?)
+local function answer_knock(id, question, answer, done)
+  local asked = connection
+  local params = vim.tbl_extend('force', { session = question.session, member = question.member.id }, answer)
+  M.request('member/admit', params, function(err)
+    if not err and asked and ui.questions[id] then
+      ui.questions[id] = nil
+      asked:respond(id, answer)
+    end
+    done(err)
+  end)
+end
+
 local requests = {
   ['workspace/applyEdit'] = function(id, params)
     connection:respond(id, apply.apply(params, M.encoding))
   end,
   ['session/admit'] = function(id, params)
-    local asked = connection
     ui.knock(id, {
       session = params.session,
       member = params.member,
       check = params.check,
       open = true,
-      answer = function(admit, role)
-        asked:respond(id, { admit = admit, role = role })
+      answer = function(admit, role, done)
+        answer_knock(id, params, { admit = admit, role = role }, done)
       end,
     })
   end,
@@ -427,9 +443,7 @@ local function closed(reason)
   if leaving_editor then
     return
   end
-  for _, question in ipairs(ui.waiting()) do
-    question.open = false
-  end
+  ui.forget_questions()
   presence.cursors = {}
   presence.redraw()
   connected(('The Earshot daemon does not answer (%s); see :checkhealth earshot.'):format(reason or 'no reason given'))

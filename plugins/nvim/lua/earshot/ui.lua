@@ -92,6 +92,7 @@ function M.say(text, level)
     end
     message = cut(message)
   end
+  vim.cmd.redraw() -- what a prompt left on the screen would make a short message, too, wait for a key
   vim.notify(message, level, { title = 'Earshot' })
 end
 
@@ -187,22 +188,39 @@ end
 ---@field session string
 ---@field member table
 ---@field check string
----@field answer? fun(admit: boolean, role?: string) nil once the daemon asks no more
----@field open boolean
+---@field answer fun(admit: boolean, role: string?, done: fun(err: earshot.RpcError?)) tells the daemon
+---@field open boolean false once it is answered here or the daemon asks no more
 
 ---@type table<any, earshot.Question> by request id
 M.questions = {}
 
 ---@param question earshot.Question
+local function say_gone(question)
+  M.say(('%s is no longer waiting.'):format(M.name(question.member.name)))
+end
+
+--- Answers, and says what came of it: the guest may have left, or been answered elsewhere, while a prompt stood.
+---@param question earshot.Question
 ---@param admit boolean
 ---@param role? string
 function M.decide(question, admit, role)
   if not question.open then
-    return M.say(('%s has been answered already.'):format(M.name(question.member.name)))
+    return say_gone(question)
+  end
+  vim.wait(0) -- what came while the prompt stood has not been looked at
+  if not question.open then
+    return -- withdraw() has said so
   end
   question.open = false
-  question.answer(admit, role)
-  M.say(('%s was %s.'):format(M.name(question.member.name), admit and 'admitted' or 'refused'))
+  question.answer(admit, role, function(err)
+    if not err then
+      return M.say(('%s was %s.'):format(M.name(question.member.name), admit and 'admitted' or 'refused'))
+    end
+    if err.data and err.data.kind == 'noSuchMember' then
+      return say_gone(question)
+    end
+    M.fail(err)
+  end)
 end
 
 --- What is to be known of how a guest presents itself.
@@ -219,25 +237,26 @@ function M.introduced(member)
   return M.name(member.name) .. ' ' .. unverified(member)
 end
 
---- Asks by a list. What comes first, and what a stray key would give, lets nobody in.
+--- Asks by a list. What comes first, and what a stray key would give, lets nobody in. Each line fits 80 columns,
+--- whatever the guest is called.
 ---@param question earshot.Question
 function M.ask(question)
   local who = M.name(question.member.name)
+  local to_edit = { label = 'Admit ' .. who .. ' to edit', admit = true, role = 'editor' }
+  local to_look = { label = 'Admit ' .. who .. ' to look only', admit = true, role = 'viewer' }
+  local wish, other = to_edit, to_look
+  if question.member.role == 'viewer' then
+    wish, other = to_look, to_edit
+  end
+  wish.label = wish.label .. ', as asked for'
   local choices = {
     { label = 'Decide later' },
-    { label = 'Refuse ' .. who, admit = false },
-    { label = 'Admit ' .. who .. ' to edit', admit = true, role = 'editor' },
-    { label = 'Admit ' .. who .. ' to look only', admit = true, role = 'viewer' },
+    { label = ('Refuse %s: if it differs, then :Earshot invite'):format(who), admit = false },
+    wish,
+    other,
   }
-  if question.member.role == 'viewer' then
-    table.remove(choices, 3)
-  end
   vim.ui.select(choices, {
-    prompt = ('%s wants to join as %s; both of you see the check %s:'):format(
-      M.introduced(question.member),
-      M.clean(question.member.role or 'editor'),
-      M.clean(question.check)
-    ),
+    prompt = ('Is check %s what %s (name not verified) reads to you?'):format(M.clean(question.check), who),
     format_item = function(choice)
       return choice.label
     end,
@@ -254,11 +273,10 @@ end
 function M.knock(id, question)
   M.questions[id] = question
   M.say(
-    ('%s wants to join as %s, check %s %s: :Earshot admit or :Earshot refuse.'):format(
-      M.name(question.member.name),
-      M.clean(question.member.role or 'editor'),
+    ('Check %s: %s wants to join as %s. Ask what check they see, then :Earshot admit or :Earshot refuse.'):format(
       M.clean(question.check),
-      unverified(question.member)
+      M.introduced(question.member),
+      M.clean(question.member.role or 'editor')
     ),
     vim.log.levels.WARN
   )
@@ -269,28 +287,31 @@ function M.knock(id, question)
   end)
 end
 
---- The daemon takes a question back: someone else answered it, or the guest is gone.
+--- The daemon takes a question back: it was answered, here or elsewhere, or the guest is gone.
 ---@param id any
 function M.withdraw(id)
   local question = M.questions[id]
-  if question then
+  M.questions[id] = nil
+  if question and question.open then
     question.open = false
-    M.questions[id] = nil
+    say_gone(question)
   end
 end
 
 --- The guests still at the door.
 ---@return earshot.Question[]
 function M.waiting()
-  local open = {}
-  for id, question in pairs(M.questions) do
-    if question.open then
-      open[#open + 1] = question
-    else
-      M.questions[id] = nil
-    end
+  return vim.tbl_filter(function(question)
+    return question.open
+  end, vim.tbl_values(M.questions))
+end
+
+--- The daemon is gone, and its questions with it.
+function M.forget_questions()
+  for _, question in pairs(M.questions) do
+    question.open = false
   end
-  return open
+  M.questions = {}
 end
 
 return M
