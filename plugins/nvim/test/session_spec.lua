@@ -239,28 +239,40 @@ t.test('join waits, shows progress, and can be given up', function()
   t.equal(earshot.statusline(), 'earshot 2')
 end)
 
-t.test('leaving with unsaved texts asks', function()
+t.test('leaving with unsaved texts names them and asks', function()
   leave()
   vim.cmd('Earshot share ' .. t.folder)
   t.wait(session_is_there, 'the session')
+  local uris = {}
   fake.replies['session/leave'] = function(params)
     if not params.unsaved then
-      return nil, { code = -32050, message = 'unsaved', data = { kind = 'unsaved', uris = { 'a', 'b' } } }
+      return nil, { code = -32050, message = 'unsaved', data = { kind = 'unsaved', uris = uris } }
     end
     return vim.empty_dict()
   end
-  will_choose('Stay')
-  vim.cmd('Earshot leave')
-  t.wait(function()
-    return asked
-  end, 'the question')
-  t.truthy(asked:find('2 texts', 1, true) and session_is_there())
-  will_choose('Save them')
+  for name, want in vim.spairs({
+    ['a%20b.go'] = '1 text has changes that nobody saved: a b.go',
+    ['b.go c.go'] = '2 texts have changes that nobody saved: b.go, c.go',
+    ['1 2 3 4 5 6 7'] = '7 texts have changes that nobody saved: 1, 2, 3, 4, 5 and 2 more',
+  }) do
+    uris = vim.tbl_map(function(path)
+      return 'earshot://abcdefghij/' .. path
+    end, vim.split(name, ' '))
+    will_choose('Stay')
+    vim.cmd('Earshot leave')
+    t.wait(function()
+      return asked
+    end, 'the question')
+    t.equal(asked, want)
+    t.truthy(session_is_there())
+  end
+  will_choose('Save ')
   vim.cmd('Earshot leave')
   t.wait(function()
     return not session_is_there()
   end, 'the end')
-  t.equal(fake:sent('session/leave')[3].params.unsaved, 'save')
+  local sent = fake:sent('session/leave')
+  t.equal(sent[#sent].params.unsaved, 'save')
 end)
 
 ---@param name string

@@ -15,6 +15,8 @@ local M = {}
 local JOIN_TOKEN = 'earshot-join'
 --- A listing comes in pages; this many are more than a person picks from.
 local MOST_PAGES = 50
+--- A question names this many texts.
+local MOST_NAMED = 5
 
 ---@class earshot.Joining
 ---@field id? integer the request, to cancel it
@@ -188,6 +190,26 @@ function M.join(code)
   end)
 end
 
+---@param uri string
+---@return string
+local function shown_path(uri)
+  local _, path = guest.split(uri)
+  return ui.clean(path or vim.uri_decode(uri))
+end
+
+---@param uris string[]
+---@return string
+local function unsaved_question(uris)
+  local names = vim.tbl_map(shown_path, vim.list_slice(uris, 1, MOST_NAMED))
+  local more = #uris - #names
+  return ('%d %s that nobody saved: %s%s'):format(
+    #uris,
+    #uris == 1 and 'text has changes' or 'texts have changes',
+    table.concat(names, ', '),
+    more > 0 and (' and %d more'):format(more) or ''
+  )
+end
+
 ---@param one earshot.Session
 ---@param unsaved? string
 local function leave(one, unsaved)
@@ -200,10 +222,12 @@ local function leave(one, unsaved)
     if not (err.data and err.data.kind == 'unsaved') then
       return ui.fail(err)
     end
-    local choices = { { label = 'Stay' }, { label = 'Save them, then leave', how = 'save' } }
-    choices[3] = { label = 'Throw them away, then leave', how = 'discard' }
+    local uris = err.data.uris or {}
+    local them = #uris == 1 and 'it' or 'them'
+    local choices = { { label = 'Stay' }, { label = ('Save %s, then leave'):format(them), how = 'save' } }
+    choices[3] = { label = ('Throw %s away, then leave'):format(them), how = 'discard' }
     vim.ui.select(choices, {
-      prompt = ('%d texts have changes that nobody saved:'):format(#(err.data.uris or {})),
+      prompt = unsaved_question(uris),
       format_item = function(choice)
         return choice.label
       end,
@@ -303,13 +327,6 @@ local function list_files(one, done)
     end)
   end
   page()
-end
-
----@param uri string
----@return string
-local function shown_path(uri)
-  local _, path = guest.split(uri)
-  return ui.clean(path or vim.uri_decode(uri))
 end
 
 --- Opens a document; a host's own as the file it is.
