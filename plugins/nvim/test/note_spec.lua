@@ -117,5 +117,27 @@ for _, columns in ipairs({ 80, 100 }) do
     t.equal(there:lua("return #fake:sent('member/admit')"), 1)
   end)
 
-there:stop()
+  t.test('the log opens at the newest sentence, whole' .. name, function()
+    for _, times in ipairs({ 1, 30 }) do
+      there:lua([[
+        local last, times = ...
+        for i = 1, times do
+          require('earshot.ui').say(('%d: '):format(i) .. ('word '):rep(40))
+        end
+        require('earshot.ui').say(last)
+      ]], WRONG_CODE, times)
+      there:type('<Esc>:Earshot log<CR>')
+      there:wait("vim.bo.filetype == 'earshot'", 'the log')
+      there:lua('vim.cmd.redraw()')
+      there:shows(WRONG_CODE)
+      t.equal(there:lua("return vim.fn.line('w$') == vim.fn.line('$')"), true, 'the newest line')
+      t.equal(there:lua("return vim.fn.line('w0') < vim.fn.line('w$')"), true, 'what goes before it')
+      t.equal(there:lua("return vim.fn.line('.') == vim.fn.line('$')"), true)
+      t.truthy(not table.concat(there:screen(), '\n'):find('@@@', 1, true), 'no line is cut')
+      there:type('q')
+      there:wait("vim.bo.filetype ~= 'earshot'", 'its end')
+    end
+  end)
+
+  there:stop()
 end

@@ -126,8 +126,7 @@ function M.show(text, level)
     table.remove(notes, 1)
   end
   if not pcall(draw) then
-    notes = {}
-    pcall(close)
+    M.clear()
     return false
   end
   vim.defer_fn(function()
@@ -140,6 +139,12 @@ function M.show(text, level)
     end
   end, M.BASE_MS + M.CHARACTER_MS * vim.fn.strchars(text))
   return true
+end
+
+--- Takes away what is shown.
+function M.clear()
+  notes = {}
+  pcall(close) -- or they go with their time
 end
 
 return M

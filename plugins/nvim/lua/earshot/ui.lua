@@ -104,8 +104,9 @@ end
 --- Shows lines in a window that q or Escape closes.
 ---@param lines string[]
 ---@param title string
+---@param at_end? boolean shows the last line
 ---@return integer buf
-function M.float(lines, title)
+function M.float(lines, title, at_end)
   lines = vim.tbl_map(M.clean, lines)
   local width = #title + 2
   for _, line in ipairs(lines) do
@@ -118,17 +119,22 @@ function M.float(lines, title)
   vim.bo[buf].bufhidden = 'wipe'
   vim.bo[buf].filetype = 'earshot'
   width = math.max(1, math.min(width, vim.o.columns - 4))
-  local height = math.max(1, math.min(#lines, vim.o.lines - 6))
-  vim.api.nvim_open_win(buf, true, {
-    relative = 'editor',
-    row = math.max(0, math.floor((vim.o.lines - height) / 2) - 1),
-    col = math.max(0, math.floor((vim.o.columns - width) / 2)),
-    width = width,
-    height = height,
-    style = 'minimal',
-    border = 'rounded',
-    title = ' ' .. title .. ' ',
-  })
+  local function place(height)
+    return {
+      relative = 'editor',
+      row = math.max(0, math.floor((vim.o.lines - height) / 2) - 1),
+      col = math.max(0, math.floor((vim.o.columns - width) / 2)),
+      width = width,
+      height = height,
+    }
+  end
+  local look = { style = 'minimal', border = 'rounded', title = ' ' .. title .. ' ' }
+  local win = vim.api.nvim_open_win(buf, true, vim.tbl_extend('force', place(1), look))
+  vim.wo[win][0].wrap, vim.wo[win][0].linebreak = true, true
+  local height = vim.api.nvim_win_text_height(win, {}).all -- of wrapped lines
+  vim.api.nvim_win_set_config(win, place(math.max(1, math.min(height, vim.o.lines - 6))))
+  vim.api.nvim_win_set_cursor(win, { at_end and #lines or 1, 0 })
+  vim.cmd('normal! ' .. (at_end and 'zb' or 'zt'))
   for _, key in ipairs({ 'q', '<Esc>' }) do
     vim.keymap.set('n', key, '<Cmd>close<CR>', { buffer = buf, nowait = true })
   end
@@ -136,7 +142,8 @@ function M.float(lines, title)
 end
 
 function M.show_log()
-  M.float(#log > 0 and log or { 'Nothing was said so far.' }, 'Earshot log')
+  note.clear() -- the log has it
+  M.float(#log > 0 and log or { 'Nothing was said so far.' }, 'Earshot log', true)
 end
 
 --- Copies to the system clipboard if there is one.
