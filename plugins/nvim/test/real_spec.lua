@@ -277,12 +277,42 @@ for name, keys in vim.spairs({
   end)
 end
 
+t.test('the host alone makes a guest a viewer, and an editor again', function()
+  open('plain.txt')
+  host:lua("vim.cmd('Earshot role Ada viewer')")
+  is_told(host, 'Ada is a viewer now.')
+  guest:wait('not vim.bo.modifiable', 'nomodifiable')
+  guest:lua("vim.cmd('Earshot role Grace viewer')")
+  is_told(guest, 'Only the host of the session can do this; ask them.')
+  guest:lua("vim.cmd('Earshot remove Grace')")
+  host:lua("vim.cmd('Earshot role Ada editor')")
+  is_told(host, 'Ada is an editor now.')
+  guest:wait('vim.bo.modifiable', 'modifiable')
+  guest:type('ggOagain<Esc>')
+  host:wait("vim.fn.getline(1) == 'again'", 'what the guest types')
+  t.equal(host:lua("return #require('earshot.session').list()"), 1, 'the host is there still')
+end)
+
 t.test('nothing had to be mended, and the end is told', function()
   for _, editor in ipairs({ host, guest }) do
     t.truthy(not table.concat(editor:lua('return said'), '\n'):find('to differ'), editor.name)
   end
   host:lua("require('earshot').leave()")
   guest:wait("#require('earshot.session').list() == 0", 'the end')
+end)
+
+t.test('a guest is sent away', function()
+  knock(share())
+  host:lua("require('earshot').admit()")
+  guest:wait("require('earshot.session').list()[1]", 'the session')
+  host:wait("#require('earshot.session').list()[1].members == 2", 'both')
+  host:lua("vim.cmd('Earshot remove Ada')")
+  guest:wait("#require('earshot.session').list() == 0", 'the end')
+  guest:wait("table.concat(said, '\\n'):find('removed you', 1, true)", 'why')
+  host:wait("#require('earshot.session').list()[1].members == 1", 'the list')
+  host:wait("table.concat(said, '\\n'):find('Ada was removed', 1, true)", 'that it is done')
+  host:lua("require('earshot').leave()")
+  host:wait("#require('earshot.session').list() == 0", 'the end')
 end)
 
 host:stop()

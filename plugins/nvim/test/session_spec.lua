@@ -572,6 +572,53 @@ t.test('completion', function()
   t.equal(earshot.complete('', 'Earshot sh', 0), { 'share' })
   t.truthy(vim.list_contains(earshot.complete('', 'Earshot ', 0), 'members'))
   t.equal(earshot.complete('', 'Earshot follow A', 0), { 'Ada' })
+  t.equal(earshot.complete('', 'Earshot remove A', 0), { 'Ada' })
+  t.equal(earshot.complete('', 'Earshot role A', 0), { 'Ada' })
+  t.equal(earshot.complete('', 'Earshot role Ada ', 0), { 'editor', 'viewer' })
+  local one = vim.deepcopy(fake.sessions[1])
+  one.members[2].name = 'Ada Lovelace'
+  fake:notify('session/changed', { session = one })
+  fake.settle()
+  t.equal(earshot.complete('', 'Earshot role Ada L', 0), { 'Lovelace' })
+  t.equal(earshot.complete('', 'Earshot role Ada Lovelace v', 0), { 'viewer' })
+end)
+
+t.test('a role is changed, and a member sent away', function()
+  t.said, fake.log = {}, {}
+  vim.cmd('Earshot role ada lovelace viewer')
+  t.wait(function()
+    return t.heard('Ada Lovelace is a viewer now.')
+  end, 'the change')
+  t.equal(
+    fake:sent('member/setRole')[1].params,
+    { session = 'abcdefghij', member = 'aaaaaaaaaa', role = 'viewer' }
+  )
+  for _, wrong in ipairs({ 'role', 'role Ada', 'role Ada Lovelace host', 'role viewer' }) do
+    t.said = {}
+    vim.cmd('Earshot ' .. wrong)
+    t.truthy(t.heard('Say who, and editor or viewer'), wrong)
+  end
+  vim.cmd('Earshot role Bob viewer')
+  t.truthy(t.heard('No Bob is here'))
+  vim.cmd('Earshot remove Me')
+  t.truthy(t.heard('No Me is here'))
+  will_choose(nil)
+  vim.cmd('Earshot remove')
+  t.equal(asked, 'Remove whom?')
+  t.equal(#fake:sent('member/remove'), 0, 'nobody is removed without a choice')
+  will_choose('Ada')
+  vim.cmd('Earshot remove')
+  t.wait(function()
+    return t.heard('Ada Lovelace was removed')
+  end, 'the removal')
+  t.equal(fake:sent('member/remove')[1].params, { session = 'abcdefghij', member = 'aaaaaaaaaa' })
+  fake.replies['member/remove'] = function()
+    return nil, { code = -32050, message = 'Only the host can do that.', data = { kind = 'notHost' } }
+  end
+  vim.cmd('Earshot remove Ada Lovelace')
+  t.wait(function()
+    return t.heard('Only the host can do that.')
+  end, "the daemon's sentence")
 end)
 
 t.test('a difference found at rest is mended', function()

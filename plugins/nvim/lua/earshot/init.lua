@@ -1,6 +1,6 @@
 --- Earshot for Neovim: one text in several editors. This plugin reports and applies; the daemon does all the rest.
 ---
----   :Earshot share|join|leave|members|invite|open|follow|admit|refuse|undo|redo|log
+---   :Earshot share|join|leave|members|invite|open|follow|admit|refuse|role|remove|undo|redo|log
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
@@ -373,23 +373,91 @@ function M.open(path)
   end)
 end
 
+---@param one earshot.Session
+---@return earshot.Member[]
+local function others(one)
+  return vim.tbl_filter(function(member)
+    return member.id ~= one.me
+  end, one.members or {})
+end
+
+---@param one earshot.Session
+---@param name string
+---@return earshot.Member? member none, and the person is told, if nobody here is called that
+local function member_called(one, name)
+  for _, member in ipairs(others(one)) do
+    if ui.name(member.name):lower() == name:lower() then
+      return member
+    end
+  end
+  ui.say(('No %s is here; :Earshot members tells who is.'):format(ui.clean(name)), vim.log.levels.ERROR)
+end
+
 ---@param name? string a member's name; nobody without
 function M.follow(name)
   with_session(function(one)
-    local member
-    for _, each in ipairs(one.members or {}) do
-      if name and each.id ~= one.me and ui.name(each.name):lower() == name:lower() then
-        member = each
-      end
-    end
+    local member = name and member_called(one, name)
     if name and not member then
-      return ui.say(('No %s is here; :Earshot members tells who is.'):format(ui.clean(name)), vim.log.levels.ERROR)
+      return
     end
     session.request('presence/follow', { session = one.id, member = member and member.id or vim.NIL }, function(err)
       if err then
         return ui.fail(err)
       end
       ui.say(member and ('Following %s; :Earshot follow ends it.'):format(ui.name(member.name)) or 'Following nobody.')
+    end)
+  end)
+end
+
+--- Changes what a guest may do; the host's alone to say.
+---@param name string
+---@param role string
+function M.role(name, role)
+  with_session(function(one)
+    local member = member_called(one, name)
+    if not member then
+      return
+    end
+    session.request('member/setRole', { session = one.id, member = member.id, role = role }, function(err)
+      if err then
+        return ui.fail(err)
+      end
+      ui.say(('%s is %s now.'):format(ui.name(member.name), role == 'editor' and 'an editor' or 'a viewer'))
+    end)
+  end)
+end
+
+---@param one earshot.Session
+---@param member earshot.Member
+local function remove(one, member)
+  session.request('member/remove', { session = one.id, member = member.id }, function(err)
+    if err then
+      return ui.fail(err)
+    end
+    ui.say(('%s was removed; :Earshot invite voids the code.'):format(ui.name(member.name)))
+  end)
+end
+
+--- Sends a guest away; the host's alone to do.
+---@param name? string chosen from a list without
+function M.remove(name)
+  with_session(function(one)
+    if name then
+      local member = member_called(one, name)
+      return member and remove(one, member)
+    end
+    if #others(one) == 0 then
+      return ui.say('Nobody else is here.', vim.log.levels.WARN)
+    end
+    vim.ui.select(others(one), {
+      prompt = 'Remove whom?',
+      format_item = function(member)
+        return ('%s (%s)'):format(ui.name(member.name), ui.clean(member.role))
+      end,
+    }, function(member)
+      if member then
+        remove(one, member)
+      end
     end)
   end)
 end
@@ -470,13 +538,30 @@ end
 local function member_names()
   local names = {}
   for _, one in ipairs(session.list()) do
-    for _, member in ipairs(one.members or {}) do
-      if member.id ~= one.me then
-        names[#names + 1] = ui.name(member.name)
-      end
+    for _, member in ipairs(others(one)) do
+      names[#names + 1] = ui.name(member.name)
     end
   end
   return names
+end
+
+local ROLES = { 'editor', 'viewer' }
+
+--- Names, and behind a whole one the roles.
+---@param start string
+---@return string[]
+local function names_and_roles(start)
+  local candidates = {}
+  for _, name in ipairs(member_names()) do
+    if not vim.startswith(start, name .. ' ') then
+      candidates[#candidates + 1] = name
+    else
+      for _, role in ipairs(ROLES) do
+        candidates[#candidates + 1] = name .. ' ' .. role
+      end
+    end
+  end
+  return candidates
 end
 
 --- The number behind :Earshot undo or redo; nil, and the person is told, if it is none.
@@ -509,6 +594,17 @@ local subcommands = {
   follow = { run = M.follow, complete = member_names },
   admit = { run = M.admit, complete = waiting_names },
   refuse = { run = M.refuse, complete = waiting_names },
+  role = {
+    run = function(argument)
+      local name, role = (argument or ''):match('^(.-)%s+(%S+)$')
+      if not name or not vim.list_contains(ROLES, role) then
+        return ui.say('Say who, and editor or viewer: :Earshot role Ada viewer', vim.log.levels.ERROR)
+      end
+      M.role(name, role)
+    end,
+    complete = names_and_roles,
+  },
+  remove = { run = M.remove, complete = member_names },
   undo = {
     run = function(argument)
       local times = how_often(argument)
@@ -554,9 +650,13 @@ function M.complete(_, line)
   else
     candidates, start = vim.tbl_keys(subcommands), rest
   end
-  local fitting = vim.tbl_filter(function(candidate)
-    return vim.startswith(candidate, start)
-  end, candidates)
+  local before = #(start:match('^.*%s') or '') -- Neovim replaces what is behind the last blank; names may hold some
+  local fitting = {}
+  for _, candidate in ipairs(candidates) do
+    if vim.startswith(candidate, start) then
+      fitting[#fitting + 1] = candidate:sub(before + 1)
+    end
+  end
   table.sort(fitting)
   return fitting
 end
