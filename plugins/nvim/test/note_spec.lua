@@ -100,6 +100,9 @@ for _, columns in ipairs({ 80, 100 }) do
     there:type('3<CR>')
     there:shows('Ben was admitted.')
     t.equal(vim.fn.rpcrequest(there.channel, 'nvim_get_mode').blocking, false)
+    t.wait(function()
+      return not there:words():find('804343', 1, true)
+    end, 'an old check to go')
     -- Neovim stands still at the prompt; only what needs no main loop runs.
     there:lua([[
       local timer = vim.uv.new_timer()

@@ -38,7 +38,8 @@ end
 ---@return string
 local function describe(one)
   local others = #(one.members or {}) - 1
-  local what = one.folder and vim.fn.fnamemodify(vim.uri_to_fname(one.folder), ':~') or nil
+  local own = one.folder and one.folder:match('^file:')
+  local what = own and vim.fn.fnamemodify(vim.uri_to_fname(one.folder), ':~') or nil
   return ('%s%s, %d other%s'):format(
     one.role == 'host' and 'yours' or 'as ' .. one.role,
     what and ' of ' .. what or '',

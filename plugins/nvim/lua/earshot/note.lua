@@ -21,6 +21,28 @@ local namespace = vim.api.nvim_create_namespace('earshot.note')
 
 local HIGHLIGHTS = { [vim.log.levels.WARN] = 'DiagnosticWarn', [vim.log.levels.ERROR] = 'DiagnosticError' }
 
+--- A text in lines that end at blanks where it has some. 'linebreak' would part ":Earshot" and codes, too.
+---@param text string
+---@param width integer
+---@return string[]
+function M.wrap(text, width)
+  local lines, from, last = {}, 1, nil
+  for at in (text .. ' '):gmatch('() ') do
+    if last and vim.fn.strdisplaywidth(text:sub(from, at - 1)) > width then
+      lines[#lines + 1] = text:sub(from, last - 1)
+      from = last + 1
+    end
+    last = at
+  end
+  lines[#lines + 1] = text:sub(from)
+  return lines
+end
+
+---@return integer
+local function width()
+  return math.max(1, math.min(WIDEST, vim.o.columns - 4))
+end
+
 ---@return boolean
 local function is_open()
   return win ~= nil and vim.api.nvim_win_is_valid(win)
@@ -46,12 +68,11 @@ end
 ---@param height integer
 ---@return vim.api.keyset.win_config
 local function place(height)
-  local width = math.max(1, math.min(WIDEST, vim.o.columns - 4))
   return {
     relative = 'editor',
     row = row_for(height),
-    col = math.max(0, vim.o.columns - width - 2),
-    width = width,
+    col = math.max(0, vim.o.columns - width() - 2),
+    width = width(),
     height = height,
   }
 end
@@ -74,7 +95,7 @@ local function open()
     noautocmd = true,
   })
   win = vim.api.nvim_open_win(buf, false, config)
-  for option, value in pairs({ wrap = true, linebreak = true, showbreak = 'NONE', scrolloff = 0 }) do
+  for option, value in pairs({ wrap = true, showbreak = 'NONE', scrolloff = 0 }) do
     vim.api.nvim_set_option_value(option, value, { scope = 'local', win = win })
   end
   vim.api.nvim_create_autocmd({ 'CursorMoved', 'CursorMovedI', 'VimResized' }, {
@@ -92,26 +113,33 @@ local function draw()
     open()
   end
   vim.bo[buf].modifiable = true -- 'nomodifiable' may be the person's default
-  vim.api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
-  vim.api.nvim_buf_set_lines(
-    buf,
-    0,
-    -1,
-    true,
-    vim.tbl_map(function(note)
-      return note.text
-    end, notes)
-  )
-  for i, note in ipairs(notes) do
-    local highlight = HIGHLIGHTS[note.level]
-    if highlight then
-      vim.api.nvim_buf_set_extmark(buf, namespace, i - 1, 0, { end_col = #note.text, hl_group = highlight })
+  local lines, highlights = {}, {}
+  for _, note in ipairs(notes) do
+    for _, line in ipairs(M.wrap(note.text, width())) do
+      lines[#lines + 1] = line
+      highlights[#lines] = HIGHLIGHTS[note.level]
     end
+  end
+  vim.api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
+  for i, highlight in pairs(highlights) do
+    vim.api.nvim_buf_set_extmark(buf, namespace, i - 1, 0, { end_col = #lines[i], hl_group = highlight })
   end
   local height = vim.api.nvim_win_text_height(win, {}).all
   vim.api.nvim_win_set_config(win, place(math.max(1, math.min(height, vim.o.lines - 6))))
   if vim.api.nvim_get_mode().mode:match('^c') then
     vim.cmd.redraw() -- nothing else does while a command is being typed
+  end
+end
+
+---@param note earshot.Note
+local function take_away(note)
+  for i, each in ipairs(notes) do
+    if each == note then
+      table.remove(notes, i)
+      pcall(draw) -- or the next one does
+      return
+    end
   end
 end
 
@@ -130,18 +158,22 @@ function M.show(text, level)
     return false
   end
   vim.defer_fn(function()
-    for i, each in ipairs(notes) do
-      if each == note then
-        table.remove(notes, i)
-        pcall(draw) -- or the next one does
-        return
-      end
-    end
+    take_away(note)
   end, M.BASE_MS + M.CHARACTER_MS * vim.fn.strchars(text))
   return true
 end
 
---- Takes away what is shown.
+--- Takes a sentence away that is true no longer.
+---@param text string
+function M.hide(text)
+  for _, note in ipairs(notes) do
+    if note.text == text then
+      return take_away(note)
+    end
+  end
+end
+
+--- Takes away all that is shown.
 function M.clear()
   notes = {}
   pcall(close) -- or they go with their time

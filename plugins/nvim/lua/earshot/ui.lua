@@ -107,11 +107,14 @@ end
 ---@param at_end? boolean shows the last line
 ---@return integer buf
 function M.float(lines, title, at_end)
-  lines = vim.tbl_map(M.clean, lines)
-  local width = #title + 2
+  local wrapped, width = {}, #title + 2
   for _, line in ipairs(lines) do
-    width = math.max(width, vim.fn.strdisplaywidth(line))
+    for _, part in ipairs(note.wrap(M.clean(line), vim.o.columns - 4)) do
+      wrapped[#wrapped + 1] = part
+      width = math.max(width, vim.fn.strdisplaywidth(part))
+    end
   end
+  lines = wrapped
   local buf = vim.api.nvim_create_buf(false, true)
   vim.bo[buf].modifiable = true -- 'nomodifiable' may be the person's default
   vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
@@ -130,7 +133,7 @@ function M.float(lines, title, at_end)
   end
   local look = { style = 'minimal', border = 'rounded', title = ' ' .. title .. ' ' }
   local win = vim.api.nvim_open_win(buf, true, vim.tbl_extend('force', place(1), look))
-  vim.wo[win][0].wrap, vim.wo[win][0].linebreak = true, true
+  vim.wo[win][0].wrap = true
   local height = vim.api.nvim_win_text_height(win, {}).all -- of wrapped lines
   vim.api.nvim_win_set_config(win, place(math.max(1, math.min(height, vim.o.lines - 6))))
   vim.api.nvim_win_set_cursor(win, { at_end and #lines or 1, 0 })
@@ -196,6 +199,7 @@ end
 ---@field member table
 ---@field check string
 ---@field answer fun(admit: boolean, role: string?, done: fun(err: earshot.RpcError?)) tells the daemon
+---@field notice? string what was said of it
 ---@field open boolean false once it is answered here or the daemon asks no more
 
 ---@type table<any, earshot.Question> by request id
@@ -204,6 +208,12 @@ M.questions = {}
 ---@param question earshot.Question
 local function say_gone(question)
   M.say(('%s is no longer waiting.'):format(M.name(question.member.name)))
+end
+
+---@param question earshot.Question
+local function close(question)
+  question.open = false
+  note.hide(question.notice) -- so that no old check stands beside a new one
 end
 
 --- Answers, and says what came of it: the guest may have left, or been answered elsewhere, while a prompt stood.
@@ -218,7 +228,7 @@ function M.decide(question, admit, role)
   if not question.open then
     return -- withdraw() has said so
   end
-  question.open = false
+  close(question)
   question.answer(admit, role, function(err)
     if not err then
       return M.say(('%s was %s.'):format(M.name(question.member.name), admit and 'admitted' or 'refused'))
@@ -279,14 +289,13 @@ end
 ---@param question earshot.Question
 function M.knock(id, question)
   M.questions[id] = question
-  M.say(
+  question.notice =
     ('Check %s: %s wants to join as %s. Ask what check they see, then :Earshot admit or :Earshot refuse.'):format(
       M.clean(question.check),
       M.introduced(question.member),
       M.clean(question.member.role or 'editor')
-    ),
-    vim.log.levels.WARN
-  )
+    )
+  M.say(question.notice, vim.log.levels.WARN)
   M.when_quiet(function()
     M.ask(question)
   end, function()
@@ -300,7 +309,7 @@ function M.withdraw(id)
   local question = M.questions[id]
   M.questions[id] = nil
   if question and question.open then
-    question.open = false
+    close(question)
     say_gone(question)
   end
 end
@@ -316,7 +325,7 @@ end
 --- The daemon is gone, and its questions with it.
 function M.forget_questions()
   for _, question in pairs(M.questions) do
-    question.open = false
+    close(question)
   end
   M.questions = {}
 end
