@@ -49,6 +49,23 @@ for _, columns in ipairs({ 80, 100 }) do
     there:type('<Esc>u')
   end)
 
+  t.test('what the person has closed stays closed, and the next one is shown' .. name, function()
+    there:type(':only<CR>')
+    there:wait('#vim.api.nvim_list_wins() == 1')
+    there:lua('note.hide(...)', VOID)
+    t.equal(there:lua('return #vim.api.nvim_list_wins()'), 1)
+    there:type(':tabnew<CR>')
+    there:wait('vim.fn.tabpagenr() == 2')
+    there:lua("fake:notify('window/showMessage', { type = 1, message = ... })", WRONG_CODE)
+    there:shows(WRONG_CODE)
+    there:type(':tabnext<CR>')
+    there:wait('vim.fn.tabpagenr() == 1')
+    there:lua("fake:notify('window/showMessage', { type = 1, message = ... })", VOID)
+    there:shows(VOID) -- though the window is on the other page
+    there:type(':tabonly<CR>')
+    there:wait("vim.fn.tabpagenr('$') == 1")
+  end)
+
   t.test('it keeps away from the cursor' .. name, function()
     there:lua('vim.api.nvim_buf_set_lines(0, 0, -1, true, vim.split(("line\\n"):rep(99), "\\n"))')
     local function overlap()

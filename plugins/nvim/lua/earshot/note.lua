@@ -108,7 +108,7 @@ local function draw()
   if #notes == 0 then
     return close()
   end
-  if not is_open() then
+  if not is_open() or vim.api.nvim_win_get_tabpage(win) ~= vim.api.nvim_get_current_tabpage() then
     close()
     open()
   end
@@ -137,7 +137,9 @@ local function take_away(note)
   for i, each in ipairs(notes) do
     if each == note then
       table.remove(notes, i)
-      pcall(draw) -- or the next one does
+      if is_open() then -- else the person has closed it, by :only for instance
+        pcall(draw) -- or the next one does
+      end
       return
     end
   end
@@ -149,6 +151,7 @@ end
 ---@return boolean shown not where Neovim allows no new window just now
 function M.show(text, level)
   local note = { text = text, level = level }
+  notes = is_open() and notes or {}
   notes[#notes + 1] = note
   if #notes > MOST_NOTES then
     table.remove(notes, 1)

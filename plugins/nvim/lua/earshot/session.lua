@@ -298,7 +298,8 @@ local function show_document(params)
   return true
 end
 
---- Decides on a guest by a request, since an answer has no reply: only that tells whether the guest still waited.
+--- Decides on a guest by a request, since an answer has no reply: only that tells whether the guest still waited. The
+--- daemon takes its question back then; if it has not, the question is answered, too.
 ---@param id any of the daemon's question
 ---@param question table session/admit
 ---@param answer {admit: boolean, role?: string}
