@@ -19,7 +19,9 @@ vim.o.modelineexpr = true
 vim.o.exrc = true
 vim.g.editorconfig = true
 vim.cmd('filetype plugin indent on | syntax on')
-vim.cmd('runtime! plugin/editorconfig.lua')
+for _, plugin in ipairs({ 'editorconfig.lua', 'zipPlugin.vim', 'tarPlugin.vim', 'gzip.vim', 'netrwPlugin.vim' }) do
+  vim.cmd('runtime! plugin/' .. plugin)
+end
 
 local harm = ("writefile(['x'], '%s')"):format(PWNED)
 local modelines = table.concat({
@@ -70,6 +72,11 @@ local names = {
   'COMMIT_EDITMSG',
   'main.go',
   'help.txt',
+  'x.zip',
+  'x.jar',
+  'x.tar',
+  'x.tgz',
+  'x.gz',
 }
 
 local function uri_of(name)

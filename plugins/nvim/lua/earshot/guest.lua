@@ -172,16 +172,30 @@ function M.edit(uri)
   vim.cmd({ cmd = 'edit', args = { uri }, magic = { file = false, bar = false } })
 end
 
----@param group integer
+--- Has this plugin read a document last, whoever else does: the handlers of zip and tar files, for instance, go by the
+--- end of a name and run for any scheme. What they leave in the buffer is replaced.
 ---@param session table
-function M.setup(group, session)
-  leftovers.setup(group)
+local function read_last(session)
   vim.api.nvim_create_autocmd('BufReadCmd', {
-    group = group,
+    group = vim.api.nvim_create_augroup('earshot.read', { clear = true }),
     pattern = 'earshot://*',
     nested = true,
     callback = function(event)
       M.read(event.buf, session)
+    end,
+  })
+end
+
+---@param group integer
+---@param session table
+function M.setup(group, session)
+  leftovers.setup(group)
+  read_last(session)
+  vim.api.nvim_create_autocmd('BufAdd', {
+    group = group,
+    pattern = 'earshot://*',
+    callback = function()
+      read_last(session)
     end,
   })
   vim.api.nvim_create_autocmd('BufWriteCmd', {
