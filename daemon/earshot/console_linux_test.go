@@ -6,9 +6,9 @@ import (
 	"earshot/protocol"
 )
 
-// TestAnswersBelongToTheirQuestion: a line that was read, and not yet taken, while its question gave way to another, answers
+// TestA15AnswersBelongToTheirQuestion: a line that was read, and not yet taken, while its question gave way to another, answers
 // neither. (What was typed and not sent is in testdata/script/answers.txt.)
-func TestAnswersBelongToTheirQuestion(t *testing.T) {
+func TestA15AnswersBelongToTheirQuestion(t *testing.T) {
 	person, terminal, err := openTerminal()
 	if err != nil {
 		t.Fatal(err)

@@ -73,11 +73,25 @@ func (p *program) runDaemon(ctx context.Context, o *daemonOptions) error {
 	}
 	log := p.log()
 	log.Info("daemon begins", zap.String("version", version), zap.Int("process", os.Getpid()))
-	return daemon.Run(ctx, daemon.Options{
+	options := daemon.Options{
 		Socket: path, Name: p.settings.Person(ctx), Version: version, Auto: o.auto, Log: log,
 		Server: p.settings.Server, ICE: p.settings.ICE, RelayOnly: p.settings.RelayOnly,
-	})
+	}
+	err = daemon.Run(ctx, options)
+	for until := time.Now().Add(endPatience); o.replace && errors.Is(err, rpc.ErrRunning) && time.Now().Before(until); {
+		// The other has closed its connections, and lets go of the socket when its process ends.
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(replaceEvery):
+		}
+		err = daemon.Run(ctx, options)
+	}
+	return err
 }
+
+// replaceEvery is how often a daemon that takes another's place looks whether that is gone.
+const replaceEvery = 20 * time.Millisecond
 
 // endPatience is how long a daemon may take to save texts and end.
 const endPatience = 30 * time.Second

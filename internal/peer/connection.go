@@ -245,6 +245,7 @@ func (l *Link) becomeUp() {
 	l.up = true
 	l.shield.raise()
 	l.box.post(Up{})
+	l.monitor.tellPath() // before any frame: who waits for the link hears how it is connected, and then that it is
 	close(l.monitor.upCh)
 	for ch, raw := range l.open {
 		l.workers.Go(func() { l.read(ch, raw) }) // until the association ends

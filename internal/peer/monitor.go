@@ -65,12 +65,11 @@ func (m *monitor) run() {
 	}
 }
 
-// watch is run's second half, from Up on.
+// watch is run's second half, from Up on, when the first Path was told.
 func (m *monitor) watch(tick *time.Ticker) {
 	path := time.NewTicker(pathPeriod)
 	defer path.Stop()
 	dog := watchdog{since: time.Now()}
-	m.tellPath()
 	for {
 		select {
 		case <-m.l.dying:
