@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node
+NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node plugins/vscode
 # Options for the program behind `make share`, for instance ARGS="--role viewer".
 ARGS ?=
 
@@ -24,6 +24,7 @@ test: tools lint cross build ## run every test, installing what it needs (under 
 	go test -race -timeout 12m ./...
 	go test -count=1 -v -run '^TestWorlds$$' ./internal/sim | grep -E '^ok|worlds from seed'
 	plugins/nvim/test/run.sh
+	plugins/vscode/test/run.sh
 
 test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
 	go test -timeout 60m -count=1 ./internal/sim -sim.steps=5000000

@@ -2,8 +2,8 @@
 # usage: install-tools.sh NODE_FOLDER…
 # Looks for what the tests need besides Go, fetches what it can without being root, and says clearly what is missing:
 #   gcc or clang        the race detector is built with cgo
-#   node and npm        a stock JSON-RPC client and an independent CPace are Node programs; the packages of each go to
-#                       NODE_FOLDER/node_modules
+#   node and npm        a stock JSON-RPC client and an independent CPace are Node programs, and the VS Code extension is built
+#                       with Node's tools; the packages of each go to NODE_FOLDER/node_modules
 #   git                 ignore rules are compared with git's own
 #   Neovim 0.10         is found or fetched into .cache by scripts/install-nvim.sh when the plugin's tests start
 # As root on Debian or Ubuntu, .ci/run installs these first.

@@ -1,0 +1,177 @@
+/**
+ * One document of the editor attached to one of the daemon's. It reports each change and applies what the daemon asks
+ * for; it keeps no text and merges nothing (docs/decisions/08).
+ *
+ *   daemon ──applyEdit(version v)──▶ attachment: is v the last that was reported?
+ *                                    editor: is the text still what the extension believes?  no ─▶ false
+ *   daemon ◀──didChange(v+1)──────── the edit itself comes back as the first change
+ *   daemon ◀──{applied, v+1}──────── even if the person has typed v+2 by then
+ *
+ * Versions are counted here, one for each didChange, not taken from the editor: that one also counts changes of the line
+ * ends, which are none of the text, and begins again when a document is opened anew.
+ */
+import { createHash } from "node:crypto";
+import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult } from "../protocol";
+import type { Change, Document } from "./document";
+import type { Wire } from "./wire";
+
+/** Idle time before the daemon is asked whether it holds the same text, from the contract (at least 500 ms). */
+const idleMs = 600;
+/** Hashing costs some 5 ms for each MiB and holds the extension host up: larger texts wait for a longer pause. */
+const bigText = 2 * 1024 * 1024;
+const bigIdleMs = 5000;
+
+/** An edit that the editor has been asked for. */
+interface Flight {
+  /** The version of the first change that came since, which is the edit if the editor says that it applied it. */
+  echo?: number;
+}
+
+/** Attachment lasts from the document's opening, or its being shared, to its closing or the end of the session. */
+export class Attachment {
+  private version = 0;
+  private stamp: string | undefined;
+  private flight: Flight | undefined;
+  private landed: Promise<unknown> = Promise.resolve();
+  private opened = false;
+  private closed = false;
+  private size = 0; // of the text when it was last read
+  private idle: NodeJS.Timeout | undefined;
+
+  /**
+   * `unshowable` is called when the daemon's text holds a carriage return, which the editor would make a line end; the
+   * attachment is closed by then.
+   */
+  constructor(
+    readonly document: Document,
+    private readonly wire: Wire,
+    private readonly unshowable: () => void,
+  ) {
+    this.open();
+  }
+
+  get uri(): string {
+    return this.document.uri;
+  }
+
+  /** Takes what the editor says of its document. Without changes it only says that the file is saved, or is not. */
+  changed(changes: readonly Change[]): void {
+    if (changes.length === 0 || this.closed) return;
+    this.version++;
+    if (this.flight) this.flight.echo ??= this.version;
+    if (!this.opened) return; // it is in the text that is reported when there is a connection again
+    this.wire.notify("textDocument/didChange", {
+      textDocument: { uri: this.uri, version: this.version },
+      contentChanges: changes.map(({ range, text }) => ({ range, text: withLineFeeds(text) })),
+    });
+    this.rest();
+  }
+
+  /** Answers one workspace/applyEdit. */
+  async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
+    const asked = params.edit.documentChanges[0];
+    if (asked === undefined || !this.opened || this.flight) return this.refusal("the document is being opened");
+    if (asked.textDocument.version !== this.version) return this.refusal("the text has changed");
+    if (asked.edits.some((edit) => edit.newText.includes("\r"))) {
+      this.close();
+      this.unshowable();
+      return this.refusal("a carriage return can't be shown");
+    }
+    const flight: Flight = {};
+    this.flight = flight;
+    try {
+      const applied = this.document.apply(asked.edits);
+      this.landed = applied.catch(() => false);
+      // An editor that says yes and has changed nothing did not do it: it may take the document for read-only.
+      if (!(await applied) || flight.echo === undefined) return this.refusal("the editor was busy");
+    } catch (error) {
+      return this.refusal(String(error));
+    } finally {
+      this.flight = undefined;
+    }
+    this.stamp = params.earshot?.stamp ?? this.stamp;
+    return { applied: true, version: flight.echo };
+  }
+
+  /** Attaches on a new connection. The daemon finds what was changed meanwhile from the stamp. */
+  reopen(): void {
+    this.interrupted();
+    // An edit of the old connection may still get into the document: the text that is reported has to hold it.
+    this.landed.then(() => this.open());
+  }
+
+  /** The connection is gone. */
+  interrupted(): void {
+    this.opened = false;
+    clearTimeout(this.idle);
+  }
+
+  /** The editor wrote the file. */
+  saved(): void {
+    if (this.opened) this.wire.notify("textDocument/didSave", { textDocument: { uri: this.uri } });
+  }
+
+  /** Ends the attachment. The text stays as it is. */
+  close(): void {
+    this.tellClosed();
+    this.closed = true;
+  }
+
+  private tellClosed(): void {
+    if (this.opened) this.wire.notify("textDocument/didClose", { textDocument: { uri: this.uri } });
+    this.interrupted();
+  }
+
+  private open(): void {
+    if (this.closed || this.opened || !this.wire.up) return;
+    this.opened = true;
+    this.version++;
+    this.wire.notify("textDocument/didOpen", {
+      textDocument: {
+        uri: this.uri,
+        languageId: this.document.languageId,
+        version: this.version,
+        text: this.text(),
+      },
+      ...(this.stamp === undefined ? {} : { earshot: { stamp: this.stamp } }),
+    });
+    this.rest();
+  }
+
+  private text(): string {
+    const text = withLineFeeds(this.document.text());
+    this.size = text.length;
+    return text;
+  }
+
+  private refusal(failureReason: string): ApplyWorkspaceEditResult {
+    return { applied: false, version: this.version, failureReason };
+  }
+
+  private rest(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.verify(), this.size > bigText ? bigIdleMs : idleMs);
+  }
+
+  /** Asks, once the document was left alone, whether the daemon holds the same text; it tells the person if not. */
+  private verify(): void {
+    if (this.flight) {
+      this.rest();
+      return;
+    }
+    const version = this.version;
+    const sha256 = createHash("sha256").update(this.text()).digest("hex");
+    this.wire.request("document/verify", { textDocument: { uri: this.uri, version }, sha256 }).then(
+      ({ equal }) => {
+        if (equal || this.version !== version || !this.opened) return;
+        this.tellClosed();
+        this.reopen();
+      },
+      () => {}, // there is another one after the next change, or on the next connection
+    );
+  }
+}
+
+function withLineFeeds(text: string): string {
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+}

@@ -1,0 +1,59 @@
+import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult } from "../protocol";
+import { Attachment } from "./attachment";
+import type { Document } from "./document";
+import type { Wire } from "./wire";
+
+/** Attachments are those of this editor, found by URI. URIs are compared after percent-decoding, as the daemon does. */
+export class Attachments {
+  private readonly byKey = new Map<string, Attachment>();
+
+  /** `unshowable` as for an Attachment. */
+  constructor(
+    private readonly wire: Wire,
+    private readonly unshowable: (uri: string) => void,
+  ) {}
+
+  /** Attaches a document; one that is attached already stays so. */
+  attach(document: Document): Attachment {
+    const key = keyOf(document.uri);
+    const known = this.byKey.get(key);
+    if (known) return known;
+    const attachment = new Attachment(document, this.wire, () => {
+      this.byKey.delete(key);
+      this.unshowable(document.uri);
+    });
+    this.byKey.set(key, attachment);
+    return attachment;
+  }
+
+  detach(uri: string): void {
+    const key = keyOf(uri);
+    this.byKey.get(key)?.close();
+    this.byKey.delete(key);
+  }
+
+  of(uri: string): Attachment | undefined {
+    return this.byKey.get(keyOf(uri));
+  }
+
+  all(): Attachment[] {
+    return [...this.byKey.values()];
+  }
+
+  /** Answers workspace/applyEdit. */
+  async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
+    const uri = params.edit.documentChanges[0]?.textDocument.uri;
+    const attachment = uri === undefined ? undefined : this.of(uri);
+    if (attachment) return attachment.apply(params);
+    return { applied: false, version: 0, failureReason: "the document is not open here" };
+  }
+}
+
+/** A URI as it is compared. What is no percent-encoding is taken as it stands. */
+export function keyOf(uri: string): string {
+  try {
+    return decodeURIComponent(uri);
+  } catch {
+    return uri;
+  }
+}

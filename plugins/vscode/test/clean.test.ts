@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { clean, cleanName } from "../src/core/clean";
+
+test.each([
+  ["Ada", "Ada"],
+  ["Ada\u202egnp.exe", "Adagnp.exe"],
+  ["a\u200b\u{e0041}\ufe0fb\u3164", "ab"],
+  ["one\r\ntwo\u2028three\u001b[31m", "one two three [31m"],
+  ["Žofie 🎉", "Žofie 🎉"],
+])("%j is shown as %j", (text, want) => {
+  expect(clean(text)).toBe(want);
+});
+
+test("a name is short, and never nothing", () => {
+  expect(cleanName(" \u2060\u2800 ")).toBe("someone");
+  expect(cleanName("🎉".repeat(30))).toBe(`${"🎉".repeat(23)}…`);
+});
