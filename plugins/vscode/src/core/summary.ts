@@ -1,0 +1,56 @@
+import type { Member, Session } from "../protocol";
+import { clean, cleanName } from "./clean";
+
+/** Summary is what the status bar shows; undefined where there is nothing to show. */
+export interface Summary {
+  /** With `$(icon)` as VS Code writes icons. */
+  text: string;
+  tooltip: string;
+  urgent: boolean;
+}
+
+/** `connected` tells whether there is a daemon, `knocking` how many guests wait for an answer here. */
+export function summarize(sessions: readonly Session[], connected: boolean, knocking: number): Summary | undefined {
+  if (sessions.length === 0) return undefined;
+  const mending = !connected || sessions.some((s) => s.state === "reconnecting");
+  const here = new Set(sessions.flatMap((s) => s.members.filter((m) => m.state !== "waiting").map((m) => m.id)));
+  const slowest = sessions.flatMap(links).sort((a, b) => (b.rttMs ?? 0) - (a.rttMs ?? 0))[0];
+  const parts = [`${mending ? "$(sync~spin)" : "$(broadcast)"} Earshot ${here.size}`];
+  if (sessions.every((s) => s.role === "viewer")) parts.push("$(eye)");
+  if (slowest) parts.push(pathOf(slowest));
+  if (knocking > 0) parts.push(`$(bell) ${knocking}`);
+  return {
+    text: parts.join(" "),
+    tooltip: sessions
+      .map((s) =>
+        describe(s)
+          .concat(s.members.map((m) => memberLine(s, m)))
+          .join("\n"),
+      )
+      .join("\n\n"),
+    urgent: knocking > 0,
+  };
+}
+
+/** One member in one line: name, role, path and delay. */
+export function memberLine(session: Session, member: Member): string {
+  const you = member.id === session.me ? " (you)" : "";
+  const state = member.state === "here" ? "" : ` (${member.state})`;
+  const path = pathOf(member);
+  return `${cleanName(member.name)}${you}${state}, ${member.role}${path ? `, ${path}` : ""}`;
+}
+
+function describe(session: Session): string[] {
+  const role = session.role === "host" ? "Shared by you" : `You are here as ${session.role}`;
+  return session.code ? [`${role}, code ${clean(session.code)}`] : [role];
+}
+
+function links(session: Session): Member[] {
+  return session.members.filter((m) => m.id !== session.me && m.path !== undefined);
+}
+
+function pathOf(member: Member): string {
+  return [member.path, member.rttMs === undefined ? undefined : `${Math.round(member.rttMs)} ms`]
+    .filter((part) => part !== undefined)
+    .join(" ");
+}

@@ -1,0 +1,208 @@
+/**
+ * Earshot for VS Code: one text in several editors. This extension reports and applies; the daemon does all the rest.
+ * Here the parts are put together; src/core knows nothing of VS Code, src/window everything.
+ */
+import * as vscode from "vscode";
+import { Attachments } from "./core/attachments";
+import { Connection } from "./core/connection";
+import { findProgram } from "./core/program";
+import { Sessions } from "./core/sessions";
+import type { DocumentChanged, Session, ShowMessageParams } from "./protocol";
+import { Admission } from "./window/admission";
+import { Documents } from "./window/documents";
+import { GuestFiles } from "./window/guest_files";
+import { showMembers } from "./window/members";
+import { fail, say, warn } from "./window/person";
+import { Presence } from "./window/presence";
+import { personName, Sharing } from "./window/sharing";
+import { Status } from "./window/status";
+import { closeTabs } from "./window/tabs";
+import { scheme } from "./window/text";
+
+export function activate(context: vscode.ExtensionContext): void {
+  const earshot = new Earshot(context.extension.packageJSON.version);
+  context.subscriptions.push(earshot);
+}
+
+/** Earshot is the extension while it is active. */
+class Earshot implements vscode.Disposable {
+  private readonly connection: Connection;
+  private readonly sessions: Sessions;
+  private readonly attachments: Attachments;
+  private readonly documents: Documents;
+  private readonly files: GuestFiles;
+  private readonly presence: Presence;
+  private readonly admission: Admission;
+  private readonly sharing: Sharing;
+  private readonly status = new Status();
+  private readonly subscriptions: vscode.Disposable[] = [this.status];
+  /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
+  private readonly staying = new Set<string>();
+
+  constructor(version: string) {
+    this.connection = this.makeConnection(version);
+    const { connection } = this;
+    this.sessions = new Sessions({
+      say,
+      changed: () => this.changed(),
+      ended: (session, why, lost) => this.ended(session, why, lost).catch(fail),
+    });
+    this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
+    this.documents = new Documents(this.attachments, this.sessions, connection, () => this.follow());
+    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => connection.connect());
+    this.presence = new Presence(this.attachments, this.sessions, connection);
+    this.admission = new Admission(() => this.showStatus());
+    this.sharing = new Sharing(connection, this.sessions, this.documents, this.files);
+    this.subscriptions.push(
+      this.documents.watch(),
+      this.presence.watch(),
+      this.presence,
+      vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
+      vscode.workspace.registerFileSystemProvider(scheme, this.files, { isCaseSensitive: true }),
+      ...this.commands(),
+    );
+  }
+
+  dispose(): void {
+    this.connection.end();
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  private makeConnection(version: string): Connection {
+    return new Connection({
+      program: () => ({ command: findProgram(setting("path"), process.env.PATH ?? "") }),
+      client: { name: vscode.env.appName, version: `${vscode.version}, extension ${version}` },
+      personName: () => personName().name,
+      needed: () => this.sessions.list().length > 0 || this.attachments.all().length > 0,
+      up: (sessions) => this.up(sessions),
+      lost: () => this.lost(),
+      handlers: {
+        requests: {
+          "workspace/applyEdit": (params) => this.attachments.apply(params),
+          "session/admit": (question, id) => this.admission.knock(question, id),
+        },
+        notifications: {
+          "session/changed": ({ session }) => this.sessions.update(session),
+          "document/changed": (change) => this.documentChanged(change),
+          "presence/changed": (params) => this.presence.changed(params),
+          "file/changed": (params) => this.files.listed(params),
+          "window/showMessage": showMessage,
+          "$/progress": ({ token, value }) => this.sharing.advance(token, value),
+          "$/cancelRequest": ({ id }) => this.admission.withdraw(id as number | string),
+        },
+      },
+    });
+  }
+
+  private commands(): vscode.Disposable[] {
+    const { sharing } = this;
+    const commands: Record<string, () => unknown> = {
+      shareFile: () => sharing.shareFile(),
+      shareFolder: () => sharing.shareFolder(),
+      shareScratch: () => sharing.shareScratch(),
+      join: () => sharing.join(),
+      leave: () => sharing.leave(),
+      open: () => sharing.open(),
+      copyCode: () => sharing.copyCode(),
+      copyLink: () => sharing.copyLink(),
+      invite: () => sharing.invite(),
+      admit: () => this.admission.again(),
+      members: () => this.members(),
+      undo: () => this.undo("textDocument/undo", "There is nothing of your own to undo."),
+      redo: () => this.undo("textDocument/redo", "There is nothing of your own to redo."),
+    };
+    return Object.entries(commands).map(([name, run]) =>
+      vscode.commands.registerCommand(`earshot.${name}`, async () => {
+        try {
+          await run();
+        } catch (error) {
+          fail(error);
+        }
+      }),
+    );
+  }
+
+  private async members(): Promise<void> {
+    const session = await this.sharing.choose();
+    if (session) await showMembers(session, this.presence, this.connection);
+  }
+
+  private async undo(method: "textDocument/undo" | "textDocument/redo", nothing: string): Promise<void> {
+    const document = vscode.window.activeTextEditor?.document;
+    const attached = document && this.attachments.of(document.uri.toString());
+    if (attached === undefined) throw new Error("This text is not shared.");
+    const { applied } = await this.connection.request(method, { textDocument: { uri: attached.uri } });
+    if (!applied) vscode.window.setStatusBarMessage(nothing, 3000);
+  }
+
+  private up(sessions: readonly Session[]): void {
+    for (const attachment of this.attachments.all()) attachment.reopen();
+    this.sessions.replace(sessions);
+    for (const session of sessions) this.documents.find(session).catch(fail);
+    this.presence.moved();
+  }
+
+  private lost(): void {
+    for (const attachment of this.attachments.all()) attachment.interrupted();
+    this.admission.clear();
+    this.presence.clear();
+    this.showStatus();
+    warn("The connection to the daemon was lost; what you type is sent once it is back.");
+  }
+
+  /** Some session is another one than before. */
+  private changed(): void {
+    this.documents.refresh().catch(fail);
+    for (const document of vscode.workspace.textDocuments) {
+      if (document.uri.scheme === scheme) this.files.touch(document.uri); // the role may be another one
+    }
+    this.presence.draw();
+    this.showStatus();
+  }
+
+  private async ended(session: Session, why: string, lost: boolean): Promise<void> {
+    this.documents.forget(session.id);
+    this.presence.forget(session.id);
+    if (session.role === "host") {
+      warn(why);
+      return;
+    }
+    const unsaved = new Set(vscode.workspace.textDocuments.filter((d) => d.isDirty).map((d) => d.uri.toString()));
+    const stays = (uri: vscode.Uri) => this.staying.has(uri.toString()) || (lost && unsaved.has(uri.toString()));
+    const kept = await closeTabs(session.id, stays);
+    warn(
+      kept === 0
+        ? why
+        : `${why} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, to be copied.`,
+    );
+  }
+
+  private documentChanged(change: DocumentChanged): void {
+    const uri = vscode.Uri.parse(change.uri).toString();
+    if (change.reason) this.staying.add(uri);
+    else this.staying.delete(uri);
+    this.files.changed(change);
+  }
+
+  /** Other keys for undo and redo hold only where the text is shared. */
+  private follow(): void {
+    const document = vscode.window.activeTextEditor?.document;
+    const shared = document !== undefined && this.attachments.of(document.uri.toString()) !== undefined;
+    vscode.commands.executeCommand("setContext", "earshot.shared", shared);
+    this.presence.moved();
+  }
+
+  private showStatus(): void {
+    this.status.show(this.sessions.list(), this.connection.up, this.admission.count);
+  }
+}
+
+function showMessage({ type, message }: ShowMessageParams): void {
+  if (type === 1) fail(message);
+  else if (type === 2) warn(message);
+  else if (type === 3) say(message);
+}
+
+function setting(key: string): string {
+  return vscode.workspace.getConfiguration("earshot").get<string>(key, "").trim();
+}

@@ -1,0 +1,152 @@
+/**
+ * Which open documents are attached: a guest's while the session lasts; a host's own while they are shared. What is
+ * shared one by one the daemon knows best; this window knows what was shared from here, and the names in the listing of
+ * what was shared from elsewhere. Attaching a document too many harms nobody: the daemon sends on only what is shared.
+ */
+import { realpathSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import * as vscode from "vscode";
+import { type Attachments, keyOf } from "../core/attachments";
+import { hasOneLineEnd } from "../core/lineends";
+import type { Sessions } from "../core/sessions";
+import type { Wire } from "../core/wire";
+import type { Session } from "../protocol";
+import { warn } from "./person";
+import { changesOf, scheme, Text } from "./text";
+
+/** Wish is what a share names. */
+export interface Wish {
+  folder?: string;
+  documents?: string[];
+}
+
+export class Documents {
+  private readonly shared = new Map<string, Set<string>>(); // keys of documents shared from here, by session
+  private readonly names = new Map<string, Set<string>>(); // of files shared one by one from elsewhere, by session
+  private readonly unfit = new Set<string>(); // keys of those that can't be shown unchanged
+  private wishes: Wish[] = [];
+
+  constructor(
+    private readonly attachments: Attachments,
+    private readonly sessions: Sessions,
+    private readonly wire: Wire,
+    private readonly changed: () => void,
+  ) {}
+
+  watch(): vscode.Disposable {
+    return vscode.Disposable.from(
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        this.attachments.of(event.document.uri.toString())?.changed(changesOf(event));
+      }),
+      vscode.workspace.onDidOpenTextDocument(() => this.refresh()),
+      vscode.workspace.onDidCloseTextDocument((document) => {
+        const uri = document.uri.toString();
+        this.unfit.delete(keyOf(uri));
+        this.attachments.detach(uri);
+        this.changed();
+      }),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        if (document.uri.scheme !== scheme) this.attachments.of(document.uri.toString())?.saved();
+      }),
+    );
+  }
+
+  /** Attaches what is about to be shared, so that the daemon has texts nobody saved before anyone can ask for them. */
+  async during(wish: Wish, share: () => Promise<Session>): Promise<Session> {
+    this.wishes.push(wish);
+    try {
+      await this.refresh();
+      const session = await share();
+      const documents = this.shared.get(session.id) ?? new Set();
+      for (const uri of wish.documents ?? []) documents.add(keyOf(uri));
+      this.shared.set(session.id, documents);
+      this.sessions.update(session);
+      return session;
+    } finally {
+      this.wishes = this.wishes.filter((w) => w !== wish);
+      await this.refresh();
+    }
+  }
+
+  /** Finds the names of what was shared from elsewhere. */
+  async find(session: Session): Promise<void> {
+    if (session.role !== "host" || session.folder || this.shared.has(session.id)) return;
+    const { entries } = await this.wire.request("file/list", { session: session.id, recursive: true });
+    this.names.set(session.id, new Set(entries.map((entry) => basename(keyOf(entry.uri)))));
+    await this.refresh();
+  }
+
+  forget(session: string): void {
+    this.shared.delete(session);
+    this.names.delete(session);
+  }
+
+  /** Attaches what is shared and lets go of what no longer is. */
+  async refresh(): Promise<void> {
+    await Promise.all(vscode.workspace.textDocuments.map((document) => this.place(document)));
+    this.changed();
+  }
+
+  /** Says that a document can't be shared from this editor. */
+  refuse(uri: string): void {
+    if (this.unfit.has(keyOf(uri))) return;
+    this.unfit.add(keyOf(uri));
+    warn(
+      `${basename(keyOf(uri))} has line ends of several kinds, which VS Code would change: it is not live in this window. Give it one kind, and open it again.`,
+    );
+  }
+
+  private async place(document: vscode.TextDocument): Promise<void> {
+    const uri = document.uri.toString();
+    if (!this.isShared(document.uri)) {
+      this.attachments.detach(uri);
+      return;
+    }
+    if (this.attachments.of(uri) || this.unfit.has(keyOf(uri))) return;
+    if (!(await isFit(document.uri))) {
+      this.refuse(uri);
+      return;
+    }
+    // The file was read meanwhile: only what is still so counts.
+    if (!document.isClosed && this.isShared(document.uri)) this.attachments.attach(new Text(document));
+  }
+
+  private isShared(uri: vscode.Uri): boolean {
+    if (uri.scheme === scheme) return this.sessions.of(uri.authority) !== undefined;
+    if (uri.scheme !== "file" && uri.scheme !== "untitled") return false;
+    const key = keyOf(uri.toString());
+    const wished = this.wishes.some((w) => w.documents?.some((d) => keyOf(d) === key) || isInside(uri, w.folder));
+    return wished || this.sessions.list().some((s) => s.role === "host" && this.holds(s, uri, key));
+  }
+
+  private holds(session: Session, uri: vscode.Uri, key: string): boolean {
+    if (this.shared.get(session.id)?.has(key) || isInside(uri, session.folder)) return true;
+    return uri.scheme === "file" && this.names.get(session.id)?.has(basename(uri.fsPath)) === true;
+  }
+}
+
+/** A guest's text was looked at when it was read (guest_files.ts); one's own file is looked at on the disk. */
+async function isFit(uri: vscode.Uri): Promise<boolean> {
+  if (uri.scheme !== "file") return true;
+  try {
+    return hasOneLineEnd(await readFile(uri.fsPath, "utf8"));
+  } catch {
+    return true; // it is not on the disk yet
+  }
+}
+
+function isInside(uri: vscode.Uri, folder: string | undefined): boolean {
+  if (folder === undefined || uri.scheme !== "file") return false;
+  const root = real(vscode.Uri.parse(folder).fsPath);
+  return real(uri.fsPath).startsWith(root.endsWith(sep) ? root : root + sep);
+}
+
+/** A path with its links resolved as far as it exists. */
+function real(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return dirname(path) === path ? path : join(real(dirname(path)), basename(path));
+  }
+}

@@ -1,0 +1,68 @@
+import * as vscode from "vscode";
+import type { Change, Document } from "../core/document";
+import type { Range, TextEdit } from "../protocol";
+
+/** The scheme of guests' documents. */
+export const scheme = "earshot";
+
+/** Text is an open document of VS Code, as the core sees it. */
+export class Text implements Document {
+  constructor(private readonly document: vscode.TextDocument) {}
+
+  get uri(): string {
+    return this.document.uri.toString();
+  }
+
+  get languageId(): string {
+    return this.document.languageId;
+  }
+
+  text(): string {
+    return this.document.getText();
+  }
+
+  async apply(edits: readonly TextEdit[]): Promise<boolean> {
+    const version = this.document.version;
+    const editor = vscode.window.visibleTextEditors.find((e) => e.document === this.document);
+    if (editor) {
+      // One hop shorter than applyEdit, so that a person who types is less often faster.
+      const applied = await this.throughEditor(editor, edits);
+      // An editor that is closed, or read-only (it says yes), leaves the text as it is; applyEdit can change it.
+      if (applied === false || this.document.version !== version) return applied ?? false;
+    }
+    const edit = new vscode.WorkspaceEdit();
+    edit.set(
+      this.document.uri,
+      edits.map((e) => new vscode.TextEdit(rangeOf(e.range), e.newText)),
+    );
+    return vscode.workspace.applyEdit(edit);
+  }
+
+  private async throughEditor(editor: vscode.TextEditor, edits: readonly TextEdit[]): Promise<boolean | undefined> {
+    try {
+      return await editor.edit((builder) => {
+        for (const e of edits) builder.replace(rangeOf(e.range), e.newText);
+      });
+    } catch {
+      return undefined; // it was closed meanwhile
+    }
+  }
+}
+
+/** The changes of an event; VS Code lists them last place first, so that they may be applied one after the other. */
+export function changesOf(event: vscode.TextDocumentChangeEvent): Change[] {
+  return event.contentChanges.map(({ range, text }) => ({ range: plain(range), text }));
+}
+
+export function rangeOf(range: Range): vscode.Range {
+  const { start, end } = range;
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
+
+export function plain(range: vscode.Range): Range {
+  const { start, end } = range;
+  return {
+    start: { line: start.line, character: start.character },
+    end: { line: end.line, character: end.character },
+  };
+}

@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { colorsOf, lettersOn, palette } from "../src/core/colors";
+import { Sessions } from "../src/core/sessions";
+import { summarize } from "../src/core/summary";
+import type { Member, Session } from "../src/protocol";
+
+const member = (id: string, more: Partial<Member> = {}): Member => ({
+  id,
+  name: id,
+  color: "#000000",
+  role: "editor",
+  state: "here",
+  ...more,
+});
+
+const session = (members: Member[], more: Partial<Session> = {}): Session => ({
+  id: "s",
+  state: "open",
+  me: "me",
+  role: "host",
+  members: [member("me", { role: "host" }), ...members],
+  ...more,
+});
+
+function listen() {
+  const told: string[] = [];
+  const sessions = new Sessions({
+    say: (sentence) => told.push(sentence),
+    changed: () => {},
+    ended: (_, why, lost) => told.push(lost ? `${why} (lost)` : why),
+  });
+  return { sessions, take: () => told.splice(0) };
+}
+
+test("who comes and goes is told, who waits is not", () => {
+  const { sessions, take } = listen();
+  sessions.update(session([member("Ada")]));
+  expect(take()).toEqual([]);
+  sessions.update(session([member("Ada"), member("Eve", { state: "waiting" })]));
+  expect(take()).toEqual([]);
+  sessions.update(session([member("Eve", { name: "Eve\u202e" })]));
+  expect(take()).toEqual(["Eve is here.", "Ada has left."]);
+});
+
+test("a role and a broken link are told once", () => {
+  const { sessions, take } = listen();
+  sessions.update(session([], { role: "editor" }));
+  sessions.update(session([], { role: "viewer", state: "reconnecting" }));
+  expect(take()).toEqual([
+    "You can look at the texts now, not change them.",
+    "The link to the others broke; what you type is sent once it is back.",
+  ]);
+  sessions.update(session([], { role: "viewer", state: "open" }));
+  expect(take()).toEqual(["The link to the others is back."]);
+});
+
+test("an end is told with its reason, and once", () => {
+  const { sessions, take } = listen();
+  sessions.update(session([]));
+  const ended = session([], { state: "ended", reason: "the host ended it." });
+  sessions.update(ended);
+  sessions.update(ended);
+  expect(take()).toEqual(["The session is over: the host ended it."]);
+  expect(sessions.list()).toEqual([]);
+});
+
+test("what a new daemon does not know is lost", () => {
+  const { sessions, take } = listen();
+  sessions.update(session([], { id: "a" }));
+  sessions.replace([session([], { id: "b" })]);
+  expect(take()).toEqual(["The session is over: the daemon no longer knows it. (lost)"]);
+  expect(sessions.list().map((s) => s.id)).toEqual(["b"]);
+});
+
+test("the status tells how many are here, by which path, and who waits", () => {
+  expect(summarize([], true, 0)).toBeUndefined();
+  const two = session([member("Ada", { path: "direct", rttMs: 12.4 }), member("Eve", { state: "waiting" })]);
+  expect(summarize([two], true, 1)).toEqual({
+    text: "$(broadcast) Earshot 2 direct 12 ms $(bell) 1",
+    tooltip: "Shared by you\nme (you), host\nAda, editor, direct 12 ms\nEve (waiting), editor",
+    urgent: true,
+  });
+  expect(summarize([two], false, 0)?.text).toBe("$(sync~spin) Earshot 2 direct 12 ms");
+  const viewer = session([], { role: "viewer" });
+  expect(summarize([viewer], true, 0)?.text).toBe("$(broadcast) Earshot 1 $(eye)");
+});
+
+test("colours are the session's, and never two alike", () => {
+  const members = [
+    member("me"),
+    member("a", { color: "#ABCDEF" }),
+    member("b", { color: "#abcdef" }),
+    member("c", { color: "x" }),
+  ];
+  const colors = colorsOf(members, "me");
+  expect(colors.get("a")).toBe("#abcdef");
+  expect(new Set(colors.values()).size).toBe(3);
+  expect(colors.has("me")).toBe(false);
+  expect(palette.map(lettersOn)).not.toContain(undefined);
+  expect([lettersOn("#e69f00"), lettersOn("#0072b2")]).toEqual(["#000000", "#ffffff"]);
+});
