@@ -9,7 +9,7 @@ NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node p
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build share test test-all test-security bench bench-peers generate lint cross fuzz-short tools clean
+.PHONY: help build share test test-all test-security bench bench-peers generate lint cross fuzz-short vsix tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,8 +55,13 @@ cross: ## build and vet for Windows and macOS
 fuzz-short: ## fuzz each decoder of outside bytes for 10 seconds
 	scripts/fuzz-short.sh 10s
 
+vsix: ## package the VS Code extension as bin/earshot.vsix (Node 20)
+	@scripts/install-tools.sh plugins/vscode plugins/vscode/vsix
+	@mkdir -p bin && cp LICENSE plugins/vscode/
+	@cd plugins/vscode && vsix/node_modules/.bin/vsce package --no-dependencies --allow-missing-repository -o ../../bin/earshot.vsix
+
 tools: ## fetch what the tests need besides Go into .cache and node_modules
 	scripts/install-tools.sh $(NODE_TESTS)
 
 clean: ## remove what was built and fetched
-	rm -rf bin .cache $(addsuffix /node_modules,$(NODE_TESTS)) internal/bench/peers/node/node_modules
+	rm -rf bin .cache $(addsuffix /node_modules,$(NODE_TESTS)) internal/bench/peers/node/node_modules plugins/vscode/vsix/node_modules plugins/vscode/dist
