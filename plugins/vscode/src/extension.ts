@@ -58,6 +58,7 @@ class Earshot implements vscode.Disposable {
       this.presence.watch(),
       this.presence,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
+      vscode.window.registerUriHandler({ handleUri: (uri) => this.sharing.invited(uri).catch(fail) }),
       vscode.workspace.registerFileSystemProvider(scheme, this.files, { isCaseSensitive: true }),
       ...this.commands(),
     );
@@ -153,9 +154,7 @@ class Earshot implements vscode.Disposable {
   /** Some session is another one than before. */
   private changed(): void {
     this.documents.refresh().catch(fail);
-    for (const document of vscode.workspace.textDocuments) {
-      if (document.uri.scheme === scheme) this.files.touch(document.uri); // the role may be another one
-    }
+    this.files.rolesChanged();
     this.presence.draw();
     this.showStatus();
   }

@@ -9,7 +9,7 @@ import { type Attachments, keyOf } from "../core/attachments";
 import { hasOneLineEnd } from "../core/lineends";
 import type { Sessions } from "../core/sessions";
 import type { Wire } from "../core/wire";
-import type { DocumentChanged, Entry, FileChanged } from "../protocol";
+import type { DocumentChanged, Entry, FileChanged, Role } from "../protocol";
 import { kindOf } from "./person";
 import { scheme } from "./text";
 
@@ -21,6 +21,7 @@ const mostPages = 50;
 export class GuestFiles implements vscode.FileSystemProvider {
   private readonly emitter = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly readonly = new Map<string, boolean>(); // by key, as document/changed said last
+  private readonly roles = new Map<string, Role>(); // by session, as VS Code asked for it last
   readonly onDidChangeFile = this.emitter.event;
 
   /** `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first. */
@@ -55,9 +56,15 @@ export class GuestFiles implements vscode.FileSystemProvider {
     this.emitter.fire(events.map(({ type, uri }) => ({ type, uri: vscode.Uri.parse(uri) })));
   }
 
-  /** Has VS Code ask again whether a file may be written. */
-  touch(uri: vscode.Uri): void {
-    this.emitter.fire([{ type: vscode.FileChangeType.Changed, uri }]);
+  /** Has VS Code ask again about the open documents of sessions in which this person has another role than before. */
+  rolesChanged(): void {
+    for (const { id, role } of this.sessions.list()) {
+      if (this.roles.get(id) === role) continue;
+      this.roles.set(id, role);
+      for (const { uri } of vscode.workspace.textDocuments) {
+        if (uri.scheme === scheme && uri.authority === id) this.touch(uri);
+      }
+    }
   }
 
   watch(): vscode.Disposable {
@@ -67,7 +74,13 @@ export class GuestFiles implements vscode.FileSystemProvider {
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
     const open = openDocument(uri);
     if (open)
-      return { type: vscode.FileType.File, ctime: 0, mtime, size: open.getText().length, ...this.permission(uri) };
+      return {
+        type: vscode.FileType.File,
+        ctime: 0,
+        mtime,
+        size: Buffer.byteLength(open.getText()),
+        ...this.permission(uri),
+      };
     await this.reach(uri);
     if (uri.path === "/" || uri.path === "") return { type: vscode.FileType.Directory, ctime: 0, mtime, size: 0 };
     const folder = uri.with({ path: posix.dirname(uri.path) });
@@ -129,6 +142,10 @@ export class GuestFiles implements vscode.FileSystemProvider {
       if (!cursor) break;
     }
     return entries;
+  }
+
+  private touch(uri: vscode.Uri): void {
+    this.emitter.fire([{ type: vscode.FileChangeType.Changed, uri }]);
   }
 
   private async reach(uri: vscode.Uri): Promise<void> {

@@ -8,7 +8,7 @@ import type { Wire } from "../core/wire";
 import type { Cursor, Member, Session } from "../protocol";
 import { say } from "./person";
 import type { Presence } from "./presence";
-import { rangeOf } from "./text";
+import { documentOf, rangeOf } from "./text";
 
 /** Deed is what can be done with a member. */
 interface Deed extends vscode.QuickPickItem {
@@ -33,7 +33,7 @@ function deedsFor(session: Session, member: Member, at: Cursor | undefined, wire
   if (member.id === session.me || member.state === "waiting") return [];
   const of = { session: session.id, member: member.id };
   const deeds: Deed[] = [];
-  if (at?.textDocument) deeds.push({ label: "Go there", run: () => goTo(at) });
+  if (at?.textDocument) deeds.push({ label: "Go there", run: () => goTo(session, at) });
   if (session.role !== "host") return deeds;
   deeds.push(
     member.role === "viewer"
@@ -44,14 +44,14 @@ function deedsFor(session: Session, member: Member, at: Cursor | undefined, wire
   return deeds;
 }
 
-async function goTo({ textDocument, selections }: Cursor): Promise<void> {
+async function goTo(session: Session, { textDocument, selections }: Cursor): Promise<void> {
   const last = selections.at(-1);
   if (textDocument === undefined || last === undefined) {
     say("They are in no shared text now.");
     return;
   }
   const selection = rangeOf({ start: last.active, end: last.active });
-  await vscode.window.showTextDocument(vscode.Uri.parse(textDocument.uri), { selection, preview: false });
+  await vscode.window.showTextDocument(documentOf(session, textDocument.uri), { selection, preview: false });
 }
 
 function placeOf(at: Cursor | undefined): string {

@@ -8,7 +8,7 @@ import { Failure } from "../rpc";
 import type { Documents, Wish } from "./documents";
 import type { GuestFiles } from "./guest_files";
 import { kindOf, say } from "./person";
-import { scheme } from "./text";
+import { documentOf, scheme } from "./text";
 
 /** What a code or a link looks like; only then is the clipboard's text proposed. */
 const invitation = /^#?\s*[0-9a-z]{4}[-\s]?[0-9a-z]{6}$|^(?:https?|wss?):\/\/\S+\/j#\S+$/i;
@@ -47,9 +47,9 @@ export class Sharing {
     if (folder) await this.share({ folder: folder.toString() });
   }
 
-  /** Joins by a code or a link, which is asked for. */
-  async join(): Promise<void> {
-    const copied = (await vscode.env.clipboard.readText()).trim();
+  /** Joins by a code or a link, which is asked for; the clipboard's is proposed if it looks like one. */
+  async join(proposed?: string): Promise<void> {
+    const copied = proposed ?? (await vscode.env.clipboard.readText()).trim();
     const code = await vscode.window.showInputBox({
       title: "Join a session",
       prompt: "The code or link that the host gave you",
@@ -62,6 +62,14 @@ export class Sharing {
     if (session === undefined) return;
     this.sessions.update(session);
     if (session.role !== "host") await this.open(session);
+  }
+
+  /**
+   * Joins by `vscode://earshot.earshot/join#CODE`, or a link in place of the code. What it leads to is shown and
+   * confirmed first, for any web page can hold such a link.
+   */
+  async invited(uri: vscode.Uri): Promise<void> {
+    if (uri.path === "/join") await this.join(uri.fragment);
   }
 
   /** Progress of a join. */
@@ -84,7 +92,7 @@ export class Sharing {
             files.map((f) => ({ ...f, label: clean(f.uri.path), description: f.entry.readonly ? "read-only" : "" })),
             { title: "Shared files" },
           );
-    if (chosen) await vscode.window.showTextDocument(chosen.uri, { preview: false });
+    if (chosen) await vscode.window.showTextDocument(documentOf(of, chosen.entry.uri), { preview: false });
   }
 
   async copyCode(): Promise<void> {

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { Change, Document } from "../core/document";
-import type { Range, TextEdit } from "../protocol";
+import type { Range, Session, TextEdit } from "../protocol";
 
 /** The scheme of guests' documents. */
 export const scheme = "earshot";
@@ -65,4 +65,11 @@ export function plain(range: vscode.Range): Range {
     start: { line: start.line, character: start.character },
     end: { line: end.line, character: end.character },
   };
+}
+
+/** The document to open for a URI of a session: a host's is its own file. */
+export function documentOf(session: Session, uri: string): vscode.Uri {
+  const parsed = vscode.Uri.parse(uri);
+  if (session.role !== "host" || session.folder === undefined || parsed.scheme !== scheme) return parsed;
+  return vscode.Uri.joinPath(vscode.Uri.parse(session.folder), parsed.path);
 }
