@@ -50,7 +50,8 @@ export class FakeDocument implements Document {
         if (may && !this.onlySaysYes) this.change(edits.map((e) => ({ range: e.range, text: e.newText })).reverse());
         if (may) this.applied++;
         else this.refused++;
-        this.toExtension.push(() => resolve(may));
+        // The answer leaves some time after the edit: what is typed in between comes before it.
+        this.toPage.push(() => this.toExtension.push(() => resolve(may)));
       });
     });
   }
