@@ -16,7 +16,7 @@ import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
 import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
-import { closeTabs } from "./window/tabs";
+import { closeTabs, sessionsOfTabs } from "./window/tabs";
 import { scheme } from "./window/text";
 
 export function activate(context: vscode.ExtensionContext): void {
@@ -38,6 +38,7 @@ class Earshot implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
   private readonly staying = new Set<string>();
+  private swept = false;
 
   constructor(version: string) {
     this.connection = this.makeConnection(version);
@@ -139,8 +140,17 @@ class Earshot implements vscode.Disposable {
   private up(sessions: readonly Session[]): void {
     for (const attachment of this.attachments.all()) attachment.reopen();
     this.sessions.replace(sessions);
+    if (!this.swept) this.sweep().catch(fail);
     for (const session of sessions) this.documents.find(session).catch(fail);
     this.presence.moved();
+  }
+
+  /** Closes what VS Code has restored of sessions that are over: with a tab goes the backup of its text. */
+  private async sweep(): Promise<void> {
+    this.swept = true;
+    for (const id of sessionsOfTabs()) {
+      if (!this.sessions.of(id)) await closeTabs(id, () => false);
+    }
   }
 
   private lost(): void {

@@ -1,0 +1,81 @@
+/** As much of VS Code's API as the tests of src/window need; what it does by itself is tested in VS Code (e2e). */
+
+export class Position {
+  constructor(
+    readonly line: number,
+    readonly character: number,
+  ) {}
+}
+
+export class Range {
+  readonly start: Position;
+  readonly end: Position;
+  constructor(line: number, character: number, toLine: number, toCharacter: number) {
+    this.start = new Position(line, character);
+    this.end = new Position(toLine, toCharacter);
+  }
+}
+
+export class TextEdit {
+  constructor(
+    readonly range: Range,
+    readonly newText: string,
+  ) {}
+}
+
+export class WorkspaceEdit {
+  readonly edits: TextEdit[] = [];
+  set(_: unknown, edits: TextEdit[]): void {
+    this.edits.push(...edits);
+  }
+}
+
+export class Uri {
+  private constructor(
+    readonly scheme: string,
+    readonly authority: string,
+    readonly path: string,
+  ) {}
+  static parse(text: string): Uri {
+    const [, scheme = "", authority = "", path = ""] = /^(\w+):(?:\/\/([^/]*))?(.*)$/.exec(text) ?? [];
+    return new Uri(scheme, authority, path);
+  }
+  with({ path }: { path: string }): Uri {
+    return new Uri(this.scheme, this.authority, path);
+  }
+  toString(): string {
+    return `${this.scheme}://${this.authority}${this.path}`;
+  }
+}
+
+export class EventEmitter<T> {
+  private readonly listeners = new Set<(value: T) => void>();
+  readonly event = (listener: (value: T) => void) => this.listeners.add(listener);
+  fire(value: T): void {
+    for (const listener of this.listeners) listener(value);
+  }
+}
+
+export class FileSystemError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+  static readonly FileNotFound = (uri: Uri) => new FileSystemError("FileNotFound", uri.toString());
+  static readonly FileExists = (message: string) => new FileSystemError("FileExists", message);
+  static readonly NoPermissions = (message: string) => new FileSystemError("NoPermissions", message);
+  static readonly Unavailable = (message: string) => new FileSystemError("Unavailable", message);
+}
+
+export const FileType = { File: 1, Directory: 2 };
+export const FilePermission = { Readonly: 1 };
+export const FileChangeType = { Changed: 1, Created: 2, Deleted: 3 };
+
+/** What the tests set. */
+export const window = { visibleTextEditors: [] as unknown[] };
+export const workspace = {
+  textDocuments: [] as unknown[],
+  applyEdit: (_: WorkspaceEdit): Promise<boolean> => Promise.resolve(false),
+};
