@@ -7,13 +7,20 @@ import { Attachments } from "./core/attachments";
 import { Connection } from "./core/connection";
 import { findProgram } from "./core/program";
 import { Sessions } from "./core/sessions";
-import type { DocumentChanged, Session, ShowMessageParams } from "./protocol";
+import type {
+  ApplyWorkspaceEditParams,
+  ApplyWorkspaceEditResult,
+  DocumentChanged,
+  Session,
+  ShowMessageParams,
+} from "./protocol";
 import { Admission } from "./window/admission";
 import { Documents } from "./window/documents";
 import { GuestFiles } from "./window/guest_files";
 import { showMembers } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
+import { Saves } from "./window/saves";
 import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
 import { closeTabs, sessionsOfTabs } from "./window/tabs";
@@ -34,6 +41,7 @@ class Earshot implements vscode.Disposable {
   private readonly presence: Presence;
   private readonly admission: Admission;
   private readonly sharing: Sharing;
+  private readonly saves: Saves;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
@@ -49,13 +57,21 @@ class Earshot implements vscode.Disposable {
       ended: (session, why, lost) => this.ended(session, why, lost).catch(fail),
     });
     this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
+    this.saves = new Saves(this.attachments);
     this.documents = new Documents(this.attachments, this.sessions, connection, () => this.follow());
-    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => connection.connect());
+    this.files = new GuestFiles(
+      this.sessions,
+      this.attachments,
+      connection,
+      () => connection.connect(),
+      (uri) => this.saves.isClean(uri),
+    );
     this.presence = new Presence(this.attachments, this.sessions, connection);
     this.admission = new Admission(() => this.showStatus());
     this.sharing = new Sharing(connection, this.sessions, this.documents, this.files);
     this.subscriptions.push(
       this.documents.watch(),
+      this.saves.watch(),
       this.presence.watch(),
       this.presence,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
@@ -80,7 +96,7 @@ class Earshot implements vscode.Disposable {
       lost: () => this.lost(),
       handlers: {
         requests: {
-          "workspace/applyEdit": (params) => this.attachments.apply(params),
+          "workspace/applyEdit": (params) => this.apply(params),
           "session/admit": (question, id) => this.admission.knock(question, id),
         },
         notifications: {
@@ -122,6 +138,12 @@ class Earshot implements vscode.Disposable {
         }
       }),
     );
+  }
+
+  private async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
+    const result = await this.attachments.apply(params);
+    if (result.applied) this.saves.settle().catch(fail);
+    return result;
   }
 
   private async members(): Promise<void> {
@@ -191,6 +213,7 @@ class Earshot implements vscode.Disposable {
     if (change.reason) this.staying.add(uri);
     else this.staying.delete(uri);
     this.files.changed(change);
+    this.saves.changed(change).catch(fail);
   }
 
   /** Other keys for undo and redo hold only where the text is shared. */

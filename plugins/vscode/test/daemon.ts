@@ -95,11 +95,11 @@ export class Person {
     });
   }
 
-  /** Shares the folder; gives the session with its link, which works beside other tests' matchmakers. */
-  async share(): Promise<Session> {
+  /** Shares the folder, or documents; gives the session with its link, which works beside other tests' matchmakers. */
+  async share(documents?: string[]): Promise<Session> {
     await this.connection.connect();
-    const folder = `file://${join(this.home, "project")}`;
-    const { session } = await this.connection.request("session/share", { folder });
+    const what = documents ? { documents } : { folder: `file://${join(this.home, "project")}` };
+    const { session } = await this.connection.request("session/share", what);
     this.sessions.update(session);
     return session;
   }

@@ -10,6 +10,7 @@ const entry = { uri: uri.toString(), kind: "file", size: 3, readonly: false };
 let answers: Record<string, unknown>;
 let asked: [method: string, params: unknown][];
 let open: Set<string>;
+let clean: boolean;
 let sessions: Sessions;
 let files: GuestFiles;
 let events: vscode.FileChangeEvent[];
@@ -18,6 +19,7 @@ beforeEach(() => {
   answers = { "file/list": { entries: [entry] } };
   asked = [];
   open = new Set();
+  clean = false;
   events = [];
   sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
   const wire = {
@@ -30,7 +32,13 @@ beforeEach(() => {
     },
   };
   const attachments = { of: (of: string) => (open.has(of) ? {} : undefined) };
-  files = new GuestFiles(sessions, attachments as never, wire as never, () => Promise.resolve());
+  files = new GuestFiles(
+    sessions,
+    attachments as never,
+    wire as never,
+    () => Promise.resolve(),
+    () => clean,
+  );
   files.onDidChangeFile((fired) => events.push(...fired));
   (vscode.workspace as { textDocuments: unknown }).textDocuments = [];
   join("editor");
@@ -93,6 +101,13 @@ test("saving has the host's file written; an error is told in the daemon's words
   await expect(files.writeFile(uri)).rejects.toMatchObject({ code: "Unavailable", message: "The disk is full." });
   answers["document/save"] = new Failure("You may only look.", -32050, { kind: "readOnly" });
   await expect(files.writeFile(uri)).rejects.toMatchObject({ code: "NoPermissions", message: "You may only look." });
+});
+
+test("what somebody else has saved is not written again", async () => {
+  show("text");
+  clean = true;
+  await files.writeFile(uri);
+  expect(asked).toEqual([]);
 });
 
 test("what belongs to a session that is over can't be read", async () => {

@@ -108,6 +108,22 @@ describe.skipIf(!existsSync(program))("two daemons", () => {
     expect(readFileSync(own.uri.slice("file://".length), "utf8")).toBe("host middle\nguest\n");
   });
 
+  test("a scratch text is shared with what is in it", async () => {
+    await host.connection.connect();
+    const own = host.open("untitled:Untitled-1", "draft");
+    const session = await host.share([own.uri]);
+    await guest.join(session.link ?? "");
+    const { entries } = await guest.connection.request("file/list", { session: session.id, recursive: true });
+    expect(entries.map((e) => e.kind)).toEqual(["file"]);
+    const uri = entries[0]?.uri ?? "";
+    const { text } = await guest.connection.request("workspace/textDocumentContent", { uri });
+    expect(text).toBe("draft");
+    const theirs = guest.open(uri, text);
+    theirs.type(5, 0, " and more");
+    await equalAndQuiet(own, theirs);
+    expect(own.shown).toBe("draft and more");
+  });
+
   test("what was typed while the connection was gone is there once when it is back", async () => {
     const [own, theirs] = await meet("a.txt", "middle\n");
     theirs.type(0, 0, "before ");
@@ -119,6 +135,17 @@ describe.skipIf(!existsSync(program))("two daemons", () => {
     await guest.until(() => guest.times > times);
     await equalAndQuiet(own, theirs);
     expect(own.shown).toBe("host before middle\nmeanwhile\n");
+  });
+
+  test("a daemon that was killed is started again; its session is over, and the text stays", async () => {
+    const [own, theirs] = await meet("a.txt", "middle\n");
+    const times = guest.times;
+    process.kill((await guest.connection.request("daemon/status", {})).pid, "SIGKILL");
+    theirs.type(0, 0, "kept ");
+    await guest.until(() => guest.times > times && guest.sessions.list().length === 0);
+    expect(guest.said).toContain("The session is over: the daemon no longer knows it.");
+    await theirs.settle();
+    expect([own.shown, theirs.shown]).toEqual(["middle\n", "kept middle\n"]);
   });
 
   test("a viewer's typing is taken back", async () => {

@@ -54,6 +54,11 @@ export class Attachment {
     return this.document.uri;
   }
 
+  /** Whether the editor has been asked for an edit and has not answered. */
+  get applying(): boolean {
+    return this.flight !== undefined;
+  }
+
   /** Takes what the editor says of its document. Without changes it only says that the file is saved, or is not. */
   changed(changes: readonly Change[]): void {
     if (changes.length === 0 || this.closed) return;

@@ -24,12 +24,16 @@ export class GuestFiles implements vscode.FileSystemProvider {
   private readonly roles = new Map<string, Role>(); // by session, as VS Code asked for it last
   readonly onDidChangeFile = this.emitter.event;
 
-  /** `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first. */
+  /**
+   * `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first. `isClean`
+   * tells that the host's file holds what the editor has.
+   */
   constructor(
     private readonly sessions: Sessions,
     private readonly attachments: Attachments,
     private readonly wire: Wire,
     private readonly connect: () => Promise<void>,
+    private readonly isClean: (uri: vscode.Uri) => boolean,
   ) {}
 
   /** Takes over whether a document may be written. */
@@ -110,6 +114,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
     if (!this.attachments.of(uri.toString())) {
       throw vscode.FileSystemError.NoPermissions("Only a shared document that is open can be saved.");
     }
+    if (this.isClean(uri)) return; // somebody else saved it, and VS Code only learns of it (saves.ts)
     await this.ask(uri, "document/save", { textDocument: { uri: uri.toString() } });
   }
 
