@@ -6,6 +6,9 @@ test.each([
   ["Ada\u202egnp.exe", "Adagnp.exe"],
   ["a\u200b\u{e0041}\ufe0fb\u3164", "ab"],
   ["one\r\ntwo\u2028three\u001b[31m", "one two three [31m"],
+  ["[x](command:a.b)", "[x] (command:a.b)"],
+  ["[x]\u200b(command:a.b)", "[x] (command:a.b)"],
+  ["$(verified) Bob", "$ (verified) Bob"],
   ["Žofie 🎉", "Žofie 🎉"],
 ])("%j is shown as %j", (text, want) => {
   expect(clean(text)).toBe(want);

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import * as vscode from "vscode";
-import { Text } from "../src/window/text";
+import { documentOf, Text } from "../src/window/text";
 
 const edits = [{ range: { start: { line: 0, character: 1 }, end: { line: 0, character: 2 } }, newText: "b" }];
 const document = { uri: vscode.Uri.parse("file:///a.txt"), languageId: "x", version: 7, getText: () => "" };
@@ -57,4 +57,15 @@ test("where the editor is closed and the text has changed, nothing is edited", a
 test("a document that is not seen is edited through the workspace", async () => {
   expect(await text.apply(edits)).toBe(true);
   expect(applyEdit).toHaveBeenCalledOnce();
+});
+
+test("a host opens its own file, a guest nothing of this machine", () => {
+  const session = { id: "s", state: "open", me: "me", members: [] } as const;
+  const host = { ...session, role: "host", folder: "file:///project" } as const;
+  const guest = { ...session, role: "editor" } as const;
+  const open = (of: typeof host | typeof guest, uri: string) => documentOf({ ...of, members: [] }, uri).toString();
+  expect(open(host, "earshot://s/a/b.txt")).toBe("file:///project/a/b.txt");
+  expect(open(host, "file:///other.txt")).toBe("file:///other.txt");
+  expect(open(guest, "earshot://s/a/b.txt")).toBe("earshot://s/a/b.txt");
+  expect(() => open(guest, "file:///home/me/secret")).toThrow("not shared");
 });

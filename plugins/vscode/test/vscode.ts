@@ -40,6 +40,9 @@ export class Uri {
     const [, scheme = "", authority = "", path = ""] = /^(\w+):(?:\/\/([^/]*))?(.*)$/.exec(text) ?? [];
     return new Uri(scheme, authority, path);
   }
+  static joinPath(base: Uri, path: string): Uri {
+    return base.with({ path: base.path + path });
+  }
   with({ path }: { path: string }): Uri {
     return new Uri(this.scheme, this.authority, path);
   }
@@ -74,7 +77,10 @@ export const FilePermission = { Readonly: 1 };
 export const FileChangeType = { Changed: 1, Created: 2, Deleted: 3 };
 
 /** What the tests set. */
-export const window = { visibleTextEditors: [] as unknown[] };
+export const window = {
+  visibleTextEditors: [] as unknown[],
+  showInformationMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+};
 export const workspace = {
   textDocuments: [] as unknown[],
   applyEdit: (_: WorkspaceEdit): Promise<boolean> => Promise.resolve(false),

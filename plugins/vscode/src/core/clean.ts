@@ -10,9 +10,12 @@ const breaks = /[\p{Cc}\u2028\u2029]+/gu;
 /** What turns the writing round or has no width, variation selectors, tags; and a blank that is no space. */
 const hidden = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** One line without anything that can't be seen. */
+/** VS Code makes of "[text](command:…)" in a message a link that runs the command, and of "$(name)" in a list an icon. */
+const markup = /([\]$])(?=\()/g;
+
+/** One line without anything that can't be seen, or that is more than text. */
 export function clean(text: string): string {
-  return text.replace(breaks, " ").replace(hidden, "");
+  return text.replace(breaks, " ").replace(hidden, "").replace(markup, "$1 ");
 }
 
 /** A member's name; "someone" where nothing of it can be seen. */

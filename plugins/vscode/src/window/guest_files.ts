@@ -6,6 +6,7 @@
 import { basename, posix } from "node:path";
 import * as vscode from "vscode";
 import { type Attachments, keyOf } from "../core/attachments";
+import { clean } from "../core/clean";
 import { hasOneLineEnd } from "../core/lineends";
 import type { Sessions } from "../core/sessions";
 import type { Wire } from "../core/wire";
@@ -181,7 +182,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
 }
 
 function fileError(uri: vscode.Uri, error: unknown): vscode.FileSystemError {
-  const sentence = error instanceof Error ? error.message : String(error);
+  const sentence = clean(error instanceof Error ? error.message : String(error));
   switch (kindOf(error)) {
     case "noSuchDocument":
       return vscode.FileSystemError.FileNotFound(uri);

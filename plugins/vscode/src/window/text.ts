@@ -67,9 +67,10 @@ export function plain(range: vscode.Range): Range {
   };
 }
 
-/** The document to open for a URI of a session: a host's is its own file. */
+/** The document to open for a URI of a session: a host's is its own file, a guest's never one of this machine. */
 export function documentOf(session: Session, uri: string): vscode.Uri {
   const parsed = vscode.Uri.parse(uri);
+  if (session.role !== "host" && parsed.scheme !== scheme) throw new Error("That text is not shared.");
   if (session.role !== "host" || session.folder === undefined || parsed.scheme !== scheme) return parsed;
   return vscode.Uri.joinPath(vscode.Uri.parse(session.folder), parsed.path);
 }
