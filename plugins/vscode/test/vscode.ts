@@ -46,6 +46,9 @@ export class Uri {
   with({ path }: { path: string }): Uri {
     return new Uri(this.scheme, this.authority, path);
   }
+  get fsPath(): string {
+    return this.path;
+  }
   toString(): string {
     return `${this.scheme}://${this.authority}${this.path}`;
   }
@@ -79,6 +82,7 @@ export const FileChangeType = { Changed: 1, Created: 2, Deleted: 3 };
 /** What the tests set. */
 export const window = {
   visibleTextEditors: [] as unknown[],
+  showWarningMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
   showInformationMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
 };
 export const workspace = {

@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import * as vscode from "vscode";
+import { Attachments } from "../src/core/attachments";
+import { Sessions } from "../src/core/sessions";
+import type { Wire } from "../src/core/wire";
+import type { Session } from "../src/protocol";
+import { Documents } from "../src/window/documents";
+
+let folder: string;
+let warned: string[];
+let listing: string[];
+let attachments: Attachments;
+let sessions: Sessions;
+let documents: Documents;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "es-")));
+  mkdirSync(join(folder, "project"));
+  warned = [];
+  listing = [];
+  const request = () =>
+    Promise.resolve({ entries: listing.map((uri) => ({ uri, kind: "file", size: 0, readonly: false })) });
+  const wire: Wire = { up: true, notify: () => {}, request: request as never };
+  attachments = new Attachments(wire, (uri) => documents.refuse(uri));
+  sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
+  documents = new Documents(attachments, sessions, wire, () => {});
+  (vscode.window as { showWarningMessage: unknown }).showWarningMessage = (text: string) => warned.push(text);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  rmSync(folder, { recursive: true });
+});
+
+/** Opens documents; those that are files of the test's folder are on the disk with this text. */
+function open(uris: string[], text = "one\ntwo\n"): void {
+  const opened = uris.map((uri) => {
+    const parsed = vscode.Uri.parse(uri);
+    if (parsed.scheme === "file" && uri.includes(folder)) writeFileSync(parsed.fsPath, text);
+    return { uri: parsed, languageId: "x", version: 1, isClosed: false, getText: () => text };
+  });
+  (vscode.workspace as { textDocuments: unknown }).textDocuments = opened;
+}
+
+const file = (...path: string[]) => `file://${join(folder, ...path)}`;
+const session = (more: Partial<Session>): Session => ({
+  id: "s",
+  state: "open",
+  me: "me",
+  role: "host",
+  members: [],
+  ...more,
+});
+const attached = () => attachments.all().map((a) => a.uri);
+
+test("what is in the shared folder is attached, by whichever way it is reached, and nothing else", async () => {
+  symlinkSync(join(folder, "project"), join(folder, "link"));
+  open([
+    file("project", "a.txt"),
+    file("link", "b.txt"),
+    file("beside.txt"),
+    "git://x/project/a.txt",
+    "untitled://Untitled-1",
+  ]);
+  await documents.refresh();
+  expect(attached()).toEqual([]);
+  sessions.update(session({ folder: file("project") }));
+  await documents.refresh();
+  expect(attached()).toEqual([file("project", "a.txt"), file("link", "b.txt")]);
+  sessions.update(session({ state: "ended" }));
+  await documents.refresh();
+  expect(attached()).toEqual([]);
+});
+
+test("a document is attached before it is shared, and let go if it was not", async () => {
+  open([file("a.txt")]);
+  const during: string[][] = [];
+  const wish = { documents: [file("a.txt")] };
+  const failed = documents.during(wish, () => {
+    during.push(attached());
+    return Promise.reject(new Error("no"));
+  });
+  await expect(failed).rejects.toThrow("no");
+  expect([during, attached()]).toEqual([[[file("a.txt")]], []]);
+  await documents.during(wish, () => Promise.resolve(session({})));
+  expect(attached()).toEqual([file("a.txt")]);
+});
+
+test("what was shared one by one from elsewhere is found by its name", async () => {
+  open([file("a.txt"), file("b.txt")]);
+  listing = ["earshot://s/a.txt"];
+  sessions.update(session({}));
+  await documents.find(session({}));
+  expect(attached()).toEqual([file("a.txt")]);
+});
+
+test("a guest's documents are those of sessions that are known", async () => {
+  open(["earshot://s/a.txt", "earshot://gone/a.txt"]);
+  sessions.update(session({ role: "viewer" }));
+  await documents.refresh();
+  expect(attached()).toEqual(["earshot://s/a.txt"]);
+});
+
+test("a file with line ends of several kinds is left alone, and that is said once", async () => {
+  open([file("project", "mixed.txt")], "one\r\ntwo\n");
+  sessions.update(session({ folder: file("project") }));
+  await documents.refresh();
+  await documents.refresh();
+  expect(attached()).toEqual([]);
+  expect(warned).toHaveLength(1);
+  expect(warned[0]).toContain("mixed.txt has line ends of several kinds");
+});
