@@ -36,7 +36,7 @@ const settled = () => new Promise(setImmediate);
 test("the question shows name, role and digits, and nothing of it is a link", () => {
   knock(1, "editor", "Ada\u202e");
   expect(shown[0]?.text).toBe(
-    "Earshot: Ada (name not verified, with [x] (command:y)) wants to join as editor. Both of you see the check 123456.",
+    "Earshot: check 123456: is it what Ada (name not verified, with [x] (command:y)) reads to you? They want to join as editor.",
   );
 });
 
@@ -54,7 +54,7 @@ test.each([
 
 test("who wants to look only can't be let in to edit", () => {
   knock(1, "viewer");
-  expect(shown[0]?.titles).toEqual(["Admit to look only", "Refuse"]);
+  expect(shown[0]?.titles).toEqual(["Refuse", "Admit to look only"]);
 });
 
 test("a message that is closed answers nothing, and the question is asked again", async () => {

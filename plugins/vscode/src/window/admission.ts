@@ -60,7 +60,7 @@ export class Admission {
     const { member, check } = knock.question;
     const name = cleanName(member.name);
     const choice = await vscode.window.showInformationMessage<Choice>(
-      `Earshot: ${name} (name not verified${client(member.client)}) wants to join as ${clean(member.role)}. Both of you see the check ${clean(check)}.`,
+      `Earshot: check ${clean(check)}: is it what ${name} (name not verified${client(member.client)}) reads to you? They want to join as ${clean(member.role)}.`,
       ...choices(member.role),
     );
     if (choice === undefined) return;
@@ -77,8 +77,10 @@ function client(name: string | undefined): string {
   return name ? `, with ${cleanName(name)}` : "";
 }
 
+/** What comes first, and stands out, lets nobody in. */
 function choices(wished: Role): Choice[] {
-  const look: Choice = { title: "Admit to look only", admit: true, role: "viewer" };
   const refuse: Choice = { title: "Refuse", admit: false };
-  return wished === "viewer" ? [look, refuse] : [{ title: "Admit to edit", admit: true, role: "editor" }, look, refuse];
+  const look: Choice = { title: "Admit to look only", admit: true, role: "viewer" };
+  const edit: Choice = { title: "Admit to edit", admit: true, role: "editor" };
+  return wished === "viewer" ? [refuse, look] : [refuse, look, edit];
 }

@@ -202,8 +202,7 @@ function describe(session: Session): string {
 }
 
 function stage({ message, check }: WorkDoneProgress): string {
-  const sentence = clean(message ?? "joining");
-  return check && !sentence.includes(check) ? `${sentence} (check ${clean(check)})` : sentence;
+  return check ? `check ${clean(check)}: read it to the host, who must see the same.` : clean(message ?? "joining");
 }
 
 /** The name that the others see, if the person has set one here. */
