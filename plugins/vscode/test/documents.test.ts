@@ -55,7 +55,11 @@ const session = (more: Partial<Session>): Session => ({
   members: [],
   ...more,
 });
-const attached = () => attachments.all().map((a) => a.uri);
+const attached = () =>
+  attachments
+    .all()
+    .map((a) => a.uri)
+    .sort(); // files are looked at in any order
 
 test("what is in the shared folder is attached, by whichever way it is reached, and nothing else", async () => {
   symlinkSync(join(folder, "project"), join(folder, "link"));
@@ -70,7 +74,7 @@ test("what is in the shared folder is attached, by whichever way it is reached, 
   expect(attached()).toEqual([]);
   sessions.update(session({ folder: file("project") }));
   await documents.refresh();
-  expect(attached()).toEqual([file("project", "a.txt"), file("link", "b.txt")]);
+  expect(attached()).toEqual([file("link", "b.txt"), file("project", "a.txt")]);
   sessions.update(session({ state: "ended" }));
   await documents.refresh();
   expect(attached()).toEqual([]);
