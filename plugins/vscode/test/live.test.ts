@@ -161,7 +161,7 @@ describe.skipIf(!existsSync(program))("two daemons", () => {
     theirs.type(0, 0, "x");
     await equalAndQuiet(own, theirs);
     expect(theirs.shown).toBe("middle\n");
-    expect(guest.said).toContain("You can look at the texts now, not change them.");
+    expect(guest.said).toContain("The host has made you a viewer: you can read, and what you type is taken back.");
   });
 
   test("the end of a session is told with its reason", async () => {

@@ -42,14 +42,11 @@ test("who comes and goes is told, who waits is not", () => {
   expect(take()).toEqual(["Eve is here.", "Ada has left."]);
 });
 
-test("a role and a broken link are told once", () => {
+test("a broken link is told once; a role is the daemon's to tell", () => {
   const { sessions, take } = listen();
   sessions.update(session([], { role: "editor" }));
   sessions.update(session([], { role: "viewer", state: "reconnecting" }));
-  expect(take()).toEqual([
-    "You can look at the texts now, not change them.",
-    "The link to the others broke; what you type is sent once it is back.",
-  ]);
+  expect(take()).toEqual(["The link to the others broke; what you type is sent once it is back."]);
   sessions.update(session([], { role: "viewer", state: "open" }));
   expect(take()).toEqual(["The link to the others is back."]);
 });

@@ -66,11 +66,6 @@ export class Sessions {
     }
     before.delete(now.me);
     for (const member of before.values()) this.audience.say(`${cleanName(member.name)} has left.`);
-    if (old.role !== now.role) {
-      this.audience.say(
-        now.role === "viewer" ? "You can look at the texts now, not change them." : "You can edit now.",
-      );
-    }
     if (old.state !== now.state) {
       const broken = now.state === "reconnecting";
       this.audience.say(

@@ -49,7 +49,7 @@ export class Sharing {
 
   /** Joins by a code or a link, which is asked for; the clipboard's is proposed if it looks like one. */
   async join(proposed?: string): Promise<void> {
-    const copied = proposed ?? (await vscode.env.clipboard.readText()).trim();
+    const copied = proposed ?? (await clipboard());
     const code = await vscode.window.showInputBox({
       title: "Join a session",
       prompt: "The code or link that the host gave you",
@@ -188,6 +188,12 @@ async function offer(session: Session, code: string): Promise<void> {
   vscode.window.showInformationMessage(`Earshot: shared. Code ${code} copied.`, ...link).then(async (chosen) => {
     if (chosen && session.link) await copy(session.link, "The link was copied; it works from other machines too.");
   });
+}
+
+/** In a browser the person would be asked for leave first, and the command wait for the answer. */
+async function clipboard(): Promise<string> {
+  if (vscode.env.uiKind === vscode.UIKind.Web) return "";
+  return (await vscode.env.clipboard.readText()).trim();
 }
 
 async function copy(text: string, told: string): Promise<void> {
