@@ -9,10 +9,10 @@ NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node p
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build share test test-all test-security bench bench-peers generate lint cross fuzz-short vsix tools clean
+.PHONY: help build share test test-all test-security e2e bench bench-peers generate lint cross fuzz-short vsix tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/earshot, one static binary
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/earshot ./daemon/earshot
@@ -33,6 +33,9 @@ test-all: test fuzz-short ## run make test and what takes longer: each fuzz targ
 test-security: tools ## run the tests of docs/security.md, each named by its row of the threat table, at full size
 	go test -tags security -timeout 60m -count=1 -run '^Test[MRNGAHLS][0-9]+[A-Z]' ./...
 	plugins/nvim/test/run.sh plugins/nvim/test/{poison,screen,leftovers}_spec.lua
+
+e2e: build ## drive VS Code, as code-server in Chromium, as a person does: beside a terminal, beside Neovim
+	plugins/vscode/e2e/run.sh
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench
@@ -64,4 +67,4 @@ tools: ## fetch what the tests need besides Go into .cache and node_modules
 	scripts/install-tools.sh $(NODE_TESTS)
 
 clean: ## remove what was built and fetched
-	rm -rf bin .cache $(addsuffix /node_modules,$(NODE_TESTS)) internal/bench/peers/node/node_modules plugins/vscode/vsix/node_modules plugins/vscode/dist
+	rm -rf bin .cache $(addsuffix /node_modules,$(NODE_TESTS)) internal/bench/peers/node/node_modules plugins/vscode/{vsix,e2e}/node_modules plugins/vscode/dist

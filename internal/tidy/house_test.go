@@ -21,10 +21,10 @@ func read(t *testing.T, name string) string {
 }
 
 // target is a line of the Makefile that starts a recipe and says what it is for.
-var target = regexp.MustCompile(`(?m)^([a-z][a-z-]*):[^=\n]*?(?:## (.+))?$`)
+var target = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):[^=\n]*?(?:## (.+))?$`)
 
 // command finds `make NAME` in a page's code: between backquotes, or indented.
-var command = regexp.MustCompile("(?m)(?:^    |`)make ([a-z][a-z-]*)")
+var command = regexp.MustCompile("(?m)(?:^    |`)make ([a-z][a-z0-9-]*)")
 
 func targets(makefile string) map[string]string {
 	found := map[string]string{}

@@ -1,0 +1,53 @@
+/** A Neovim without a screen and with the project's plugin, told what to do over its own socket. */
+import { execFile, spawn } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { program, root, until } from "./person.js";
+
+const run = promisify(execFile);
+const setup = `vim.opt.rtp:prepend('${root}/plugins/nvim') vim.g.earshot_cmd = '${program}' vim.notify = function() end`;
+const options = ["--headless", "-u", "NONE", "-i", "NONE", "-n"];
+
+export class Neovim {
+  static async start(person) {
+    const self = new Neovim();
+    self.env = person.env;
+    self.socket = join(person.home, "nvim.sock");
+    const start = ["--listen", self.socket, "--cmd", `lua ${setup}`, "-c", "runtime plugin/earshot.lua"];
+    self.child = spawn(process.env.NVIM, [...options, ...start], { env: self.env, stdio: "ignore" });
+    await until(() => self.lua("true").catch(() => false));
+    return self;
+  }
+
+  /** The value of a Lua expression. */
+  async lua(expression) {
+    const remote = `luaeval('vim.json.encode(${expression.replaceAll("'", "''")})')`;
+    const { stdout } = await run(process.env.NVIM, ["--server", this.socket, "--remote-expr", remote], {
+      env: this.env,
+    });
+    return JSON.parse(stdout);
+  }
+
+  /** Presses keys at once. */
+  async press(keys) {
+    await run(process.env.NVIM, ["--server", this.socket, "--remote-send", keys], { env: this.env });
+  }
+
+  text() {
+    return this.lua("require('earshot.buffer').text(0)");
+  }
+
+  /** Types as a person would, one key after the other. */
+  async type(text, delayMs) {
+    const feed = `(function(text, at) local timer = vim.uv.new_timer() timer:start(0, ${delayMs}, function()
+      at = at + 1
+      if at > #text then timer:close() _G.typed = true else vim.api.nvim_input(text:sub(at, at)) end
+    end) return true end)(${JSON.stringify(text)}, 0)`;
+    await this.lua(feed.replaceAll(/\n\s*/g, " "));
+    await until(() => this.lua("_G.typed == true"));
+  }
+
+  end() {
+    this.child.kill();
+  }
+}

