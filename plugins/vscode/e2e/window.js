@@ -169,9 +169,12 @@ export class Window {
 
   /** Closes the window; `name` is its picture's, where pictures are kept. */
   async close(name) {
-    if (process.env.PICTURES) await this.page?.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
-    await this.browser?.close();
-    if (this.server?.pid) process.kill(-this.server.pid);
+    try {
+      if (process.env.PICTURES) await this.page?.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
+      await this.browser?.close();
+    } finally {
+      if (this.server?.pid) process.kill(-this.server.pid);
+    }
   }
 }
 
