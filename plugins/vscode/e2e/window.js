@@ -1,5 +1,6 @@
 /** One window of VS Code: code-server with the extension installed, in Chromium, used by mouse and keys. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
@@ -173,7 +174,12 @@ export class Window {
       if (process.env.PICTURES) await this.page?.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
       await this.browser?.close();
     } finally {
-      if (this.server?.pid) process.kill(-this.server.pid);
+      const { server } = this;
+      if (server?.pid && server.exitCode === null) {
+        const gone = once(server, "exit"); // till then it writes below the person's home
+        process.kill(-server.pid);
+        await gone;
+      }
     }
   }
 }
