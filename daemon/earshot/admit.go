@@ -47,25 +47,10 @@ func refuseCommand(p *program) *cobra.Command {
 	return c
 }
 
-// decide finds the guest and says what the host wants.
+// decide says what the host wants of a guest who waits.
 func (p *program) decide(ctx context.Context, who string, params protocol.AdmitMemberParams) error {
-	c, err := p.connectToShared(ctx, kind{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	list, err := c.sessions(ctx)
-	if err != nil {
-		return err
-	}
-	found := p.guests(list, who, isWaiting)
-	if len(found) == 0 {
-		return protocol.Errorf(protocol.NoSuchMember, "nobody called %q is waiting; run `earshot status` to see who is", plain(who))
-	}
-	g, err := p.only(found, who, "waiting")
-	if err != nil {
-		return err
-	}
-	params.Session, params.Member = g.session, g.member
-	return c.Call(ctx, "member/admit", &params, nil)
+	return p.ofGuest(ctx, who, waits, "member/admit", func(g guest) any {
+		params.Session, params.Member = g.session, g.member
+		return &params
+	})
 }

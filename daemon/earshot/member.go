@@ -25,7 +25,7 @@ func roleCommand(p *program) *cobra.Command {
 			if err := role.Set(args[1]); err != nil {
 				return usagef("%q is no role of a guest: %s", plain(args[1]), err)
 			}
-			return p.ofGuest(c.Context(), args[0], "member/setRole", func(g guest) any {
+			return p.ofGuest(c.Context(), args[0], in, "member/setRole", func(g guest) any {
 				return &protocol.SetRoleParams{Session: g.session, Member: g.member, Role: protocol.Role(role.value)}
 			})
 		},
@@ -45,7 +45,7 @@ func removeCommand(p *program) *cobra.Command {
 			"earshot remove 7k2m9d0s1a", "by id, which `earshot status` shows"),
 		Args: arguments(1, 1, "the member"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.ofGuest(c.Context(), args[0], "member/remove", func(g guest) any {
+			return p.ofGuest(c.Context(), args[0], in, "member/remove", func(g guest) any {
 				return &protocol.RemoveMemberParams{Session: g.session, Member: g.member}
 			})
 		},
@@ -54,8 +54,20 @@ func removeCommand(p *program) *cobra.Command {
 	return c
 }
 
-// ofGuest finds a guest who is in and sends the daemon the request about them.
-func (p *program) ofGuest(ctx context.Context, who, method string, params func(guest) any) error {
+// standing is how far guests have come that a command is about.
+type standing struct {
+	is     func(*protocol.Member) bool
+	word   string
+	nobody string
+}
+
+var (
+	waits = standing{isWaiting, "waiting", "nobody called %q is waiting; run `earshot status` to see who is"}
+	in    = standing{isIn, "in", "nobody called %q is a guest of yours; run `earshot status` to see who is"}
+)
+
+// ofGuest finds a guest and sends the daemon the request about them.
+func (p *program) ofGuest(ctx context.Context, who string, want standing, method string, params func(guest) any) error {
 	c, err := p.connectToShared(ctx, kind{})
 	if err != nil {
 		return err
@@ -65,14 +77,14 @@ func (p *program) ofGuest(ctx context.Context, who, method string, params func(g
 	if err != nil {
 		return err
 	}
-	found := p.guests(list, who, isIn)
+	found := p.guests(list, who, want.is)
 	if len(found) == 0 {
 		if len(p.guests(list, who, isWaiting)) > 0 {
 			return protocol.Errorf(protocol.NoSuchMember, "%s is not in yet; decide with `earshot admit` or `earshot refuse`", plain(who))
 		}
-		return protocol.Errorf(protocol.NoSuchMember, "nobody called %q is a guest of yours; run `earshot status` to see who is", plain(who))
+		return protocol.Errorf(protocol.NoSuchMember, want.nobody, plain(who))
 	}
-	g, err := p.only(found, who, "in")
+	g, err := p.only(found, who, want.word)
 	if err != nil {
 		return err
 	}

@@ -243,14 +243,22 @@ func TestA5MaxCursors(t *testing.T) {
 	w.pass(time.Second)
 }
 
+// eyed is a host's editor, a guest's and a stranger, who all have the text "abc".
+func eyed(t *testing.T) (w *world, ed, other *editor, s *stranger) {
+	t.Helper()
+	w, host, guest := pair(t, "abc")
+	ed, other = host.connect(), guest.connect()
+	ed.open(fileURI, "abc")
+	other.fetch(w.uri("a.txt"))
+	s = host.admit(5000, "eve")
+	return w, ed, other, s
+}
+
 // TestA5CursorsAtOldVersions: cursors that name versions of long ago are worked out one by one, each once, and meanwhile those of
 // the others are told as ever.
 func TestA5CursorsAtOldVersions(t *testing.T) {
-	w, host, guest := pair(t, "abc")
-	ed, other := host.connect(), guest.connect()
-	ed.open(fileURI, "abc")
-	other.fetch(w.uri("a.txt"))
-	s := host.admit(5000, "eve")
+	w, ed, other, s := eyed(t)
+	host := ed.n
 	doc, num := s.opens()
 	begin := doc.Head()
 	for i := range 500 { // two who always type at the same moment
@@ -330,11 +338,8 @@ func TestA5ManySelections(t *testing.T) {
 
 // TestA4PresenceFromOutside: places and versions may be anything.
 func TestA4PresenceFromOutside(t *testing.T) {
-	w, host, guest := pair(t, "abc")
-	ed, other := host.connect(), guest.connect()
-	ed.open(fileURI, "abc")
-	other.fetch(w.uri("a.txt"))
-	s := host.admit(5000, "eve")
+	_, ed, other, s := eyed(t)
+	guest := other.n
 	_, num := s.opens()
 	other.types(0, 0, "XYZ")
 	for i, at := range []int{-1, math.MinInt, math.MaxInt, math.MaxInt - 2, 1 << 40} {
@@ -353,11 +358,8 @@ func TestA4PresenceFromOutside(t *testing.T) {
 
 // TestManyHeads: a version with more heads than a frame names is not sent, and nobody's link breaks.
 func TestManyHeads(t *testing.T) {
-	w, host, guest := pair(t, "abc")
-	ed, other := host.connect(), guest.connect()
-	ed.open(fileURI, "abc")
-	other.fetch(w.uri("a.txt"))
-	s := host.admit(5000, "eve")
+	w, ed, other, s := eyed(t)
+	host, guest := ed.n, other.n
 	doc, num := s.opens()
 	for i := range wire.MaxHeads + 50 {
 		before := doc.Head()
