@@ -146,13 +146,13 @@ func (th *thief) sits(world Network, as introduction.Role, at func() *victim, ot
 				m, _ := plain{}.Seal(signalKind, e.Data)
 				at().inbox <- m
 			case peer.Up:
-				mine, theirs, _ := l.Fingerprints()
+				mine, theirs, _ := l.Fingerprints() // at Up there are both
 				guest, host := mine, theirs
 				if as == introduction.RoleHost {
 					guest, host = theirs, mine
 				}
 				b, _ := plain{}.Binding(as, guest, host)
-				_ = l.Send(peer.Live, b[:])
+				_ = l.Send(peer.Live, b[:]) // a link that has ended hears nothing
 			case peer.Frame:
 				if !bound {
 					bound = true // the victim's own binding

@@ -28,5 +28,5 @@ func (c *console) next() (entry, error) {
 
 // flushInput throws away what was typed and is not being read. What is no terminal has none.
 func flushInput(terminal *os.File) {
-	_ = windows.FlushConsoleInputBuffer(windows.Handle(terminal.Fd()))
+	_ = windows.FlushConsoleInputBuffer(windows.Handle(terminal.Fd())) // no console, nothing to throw away
 }

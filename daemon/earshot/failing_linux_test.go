@@ -84,7 +84,7 @@ func At(where string, held any) {
 	if err := os.Remove(os.Getenv("` + panicEnv + `")); err != nil {
 		return // it has failed elsewhere
 	}
-	deep, _ := json.Marshal(held)
+	deep, _ := json.Marshal(held) // what has no JSON is in the other forms
 	value := fmt.Sprintf("%s, %+v, %q, %s", o.text, held, held, deep) // the text first: long lines are cut
 	switch o.how {
 	case "` + failWithError + `":
