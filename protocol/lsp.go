@@ -107,10 +107,12 @@ type ExperimentalCapabilities struct {
 
 // EarshotClientCapabilities of a plugin. ExactVersions is the promise of the contract: an edit is applied only at its
 // version, is reported by one didChange before the answer, and the answer is true. Admit says that session/admit is
-// understood; others are asked by window/showMessageRequest.
+// understood; others are asked by window/showMessageRequest. Saves says that textDocument/saveBuffer is: a host's editor
+// that would take a file written under its unsaved buffer for a conflict.
 type EarshotClientCapabilities struct {
 	ExactVersions bool `json:"exactVersions,omitempty"`
 	Admit         bool `json:"admit,omitempty"`
+	Saves         bool `json:"saves,omitempty"`
 }
 
 // InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume hands
@@ -287,11 +289,19 @@ type ShowMessageParams struct {
 	Message string      `json:"message"`
 }
 
-// ShowMessageRequestParams is a question with its possible answers.
+// ShowMessageRequestParams is a question with its possible answers. Earshot is there if a member calls the others to look: the
+// first action then means yes.
 type ShowMessageRequestParams struct {
 	Type    MessageType         `json:"type"`
 	Message string              `json:"message"`
 	Actions []MessageActionItem `json:"actions,omitempty"`
+	Earshot *Call               `json:"earshot,omitempty"`
+}
+
+// Call names the member that calls the others to look at its place.
+type Call struct {
+	Session string `json:"session"`
+	Member  string `json:"member"`
 }
 
 // MessageActionItem is one answer; null means that the person gave none.
@@ -299,12 +309,32 @@ type MessageActionItem struct {
 	Title string `json:"title"`
 }
 
-// ShowDocumentParams leads the editor to a place.
+// ShowDocumentParams leads the editor to a place. Selection is missing as long as the editor has the document not open: once it
+// has, it is led to the place in it.
 type ShowDocumentParams struct {
 	URI       DocumentURI `json:"uri"`
 	External  bool        `json:"external,omitempty"`
 	TakeFocus bool        `json:"takeFocus,omitempty"`
 	Selection *Range      `json:"selection,omitempty"`
+	Earshot   *Lead       `json:"earshot,omitempty"`
+}
+
+// Lead says whom the editor is led to, and what that one sees of the document. Follow is false if it was called once.
+type Lead struct {
+	Session      string `json:"session"`
+	Member       string `json:"member"`
+	Follow       bool   `json:"follow,omitempty"`
+	VisibleRange *Range `json:"visibleRange,omitempty"`
+}
+
+// SaveBufferParams asks a host's editor to save its buffer, because a guest saves.
+type SaveBufferParams struct {
+	TextDocument TextDocumentIdentifier `json:"textDocument"`
+}
+
+// SaveBufferResult: Saved is true once the buffer was written and textDocument/didSave was sent. Otherwise the daemon writes the file.
+type SaveBufferResult struct {
+	Saved bool `json:"saved"`
 }
 
 // ShowDocumentResult says whether the editor went there.

@@ -90,10 +90,11 @@ type Daemon interface {
 	// UpdatePresence tells where this editor's person is.
 	//rpc:method presence/update
 	UpdatePresence(from ConnID, p *PresenceUpdate)
-	// Follow leads this editor along with a member.
+	// Follow leads this editor along with a member, by window/showDocument, until it is told to stop, its person types, or one of
+	// the two leaves.
 	//rpc:method presence/follow
 	Follow(r Request[Empty], p *FollowParams)
-	// Summon asks everyone to look here.
+	// Summon asks everyone to look where this editor's person is. Errors: noSuchDocument if that is in no shared text, rateLimited.
 	//rpc:method presence/summon
 	Summon(r Request[Empty], p *SummonParams)
 
@@ -135,6 +136,9 @@ type Editor interface {
 	// ShowDocument leads the editor to a place.
 	//rpc:method window/showDocument
 	ShowDocument(p *ShowDocumentParams) ShowDocumentResult
+	// SaveBuffer asks a host's editor that declares saves to save a buffer, because a guest saves.
+	//rpc:method textDocument/saveBuffer
+	SaveBuffer(p *SaveBufferParams) SaveBufferResult
 	// CancelRequest takes a question back that someone else answered.
 	//rpc:method $/cancelRequest
 	CancelRequest(p *CancelParams)

@@ -114,6 +114,9 @@ func (*ShowMessageRequestParams) Method() string { return "window/showMessageReq
 func (*ShowDocumentParams) Method() string { return "window/showDocument" }
 
 // Method is the name on the wire.
+func (*SaveBufferParams) Method() string { return "textDocument/saveBuffer" }
+
+// Method is the name on the wire.
 func (*ProgressParams) Method() string { return "$/progress" }
 
 // Method is the name on the wire.
@@ -319,6 +322,11 @@ func (p *ShowDocumentParams) ServeEditor(e Editor) any {
 	return e.ShowDocument(p)
 }
 
+// ServeEditor calls SaveBuffer.
+func (p *SaveBufferParams) ServeEditor(e Editor) any {
+	return e.SaveBuffer(p)
+}
+
 // ServeEditor calls CancelRequest.
 func (p *CancelParams) ServeEditor(e Editor) any {
 	e.CancelRequest(p)
@@ -451,6 +459,8 @@ func newEditorParams(method string) EditorParams {
 		return new(ShowMessageRequestParams)
 	case "window/showDocument":
 		return new(ShowDocumentParams)
+	case "textDocument/saveBuffer":
+		return new(SaveBufferParams)
 	case "$/cancelRequest":
 		return new(CancelParams)
 	case "$/progress":
@@ -510,7 +520,8 @@ func IsEditorRequest(method string) bool {
 	case "workspace/applyEdit",
 		"session/admit",
 		"window/showMessageRequest",
-		"window/showDocument":
+		"window/showDocument",
+		"textDocument/saveBuffer":
 		return true
 	}
 	return false
@@ -527,6 +538,8 @@ func newEditorResult(method string) any {
 		return new(MessageActionItem)
 	case "window/showDocument":
 		return new(ShowDocumentResult)
+	case "textDocument/saveBuffer":
+		return new(SaveBufferResult)
 	}
 	return nil
 }

@@ -311,10 +311,13 @@ export interface ExperimentalCapabilities {
 
 /** EarshotClientCapabilities of a plugin. ExactVersions is the promise of the contract: an edit is applied
  * only at its version, is reported by one didChange before the answer, and the answer is true. Admit says
- * that session/admit is understood; others are asked by window/showMessageRequest. */
+ * that session/admit is understood; others are asked by window/showMessageRequest. Saves says that
+ * textDocument/saveBuffer is: a host's editor that would take a file written under its unsaved buffer for
+ * a conflict. */
 export interface EarshotClientCapabilities {
   exactVersions?: boolean;
   admit?: boolean;
+  saves?: boolean;
 }
 
 /** InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process;
@@ -474,11 +477,19 @@ export interface ShowMessageParams {
   message: string;
 }
 
-/** ShowMessageRequestParams is a question with its possible answers. */
+/** ShowMessageRequestParams is a question with its possible answers. Earshot is there if a member calls
+ * the others to look: the first action then means yes. */
 export interface ShowMessageRequestParams {
   type: MessageType;
   message: string;
   actions?: MessageActionItem[];
+  earshot?: Call;
+}
+
+/** Call names the member that calls the others to look at its place. */
+export interface Call {
+  session: string;
+  member: string;
 }
 
 /** MessageActionItem is one answer; null means that the person gave none. */
@@ -486,12 +497,34 @@ export interface MessageActionItem {
   title: string;
 }
 
-/** ShowDocumentParams leads the editor to a place. */
+/** ShowDocumentParams leads the editor to a place. Selection is missing as long as the editor has the
+ * document not open: once it has, it is led to the place in it. */
 export interface ShowDocumentParams {
   uri: DocumentURI;
   external?: boolean;
   takeFocus?: boolean;
   selection?: Range;
+  earshot?: Lead;
+}
+
+/** Lead says whom the editor is led to, and what that one sees of the document. Follow is false if it was
+ * called once. */
+export interface Lead {
+  session: string;
+  member: string;
+  follow?: boolean;
+  visibleRange?: Range;
+}
+
+/** SaveBufferParams asks a host's editor to save its buffer, because a guest saves. */
+export interface SaveBufferParams {
+  textDocument: TextDocumentIdentifier;
+}
+
+/** SaveBufferResult: Saved is true once the buffer was written and textDocument/didSave was sent.
+ * Otherwise the daemon writes the file. */
+export interface SaveBufferResult {
+  saved: boolean;
 }
 
 /** ShowDocumentResult says whether the editor went there. */
@@ -748,9 +781,11 @@ export interface DaemonRequests {
   /** Sends a member away for good. Where guests came in unasked, whoever comes from then on is asked
    * about. */
   "member/remove": { params: RemoveMemberParams; result: Empty };
-  /** Leads this editor along with a member. */
+  /** Leads this editor along with a member, by window/showDocument, until it is told to stop, its person
+   * types, or one of the two leaves. */
   "presence/follow": { params: FollowParams; result: Empty };
-  /** Asks everyone to look here. */
+  /** Asks everyone to look where this editor's person is. Errors: noSuchDocument if that is in no shared
+   * text, rateLimited. */
   "presence/summon": { params: SummonParams; result: Empty };
   /** Lists the shared folder. */
   "file/list": { params: ListFilesParams; result: ListFilesResult };
@@ -798,6 +833,8 @@ export interface EditorRequests {
   "window/showMessageRequest": { params: ShowMessageRequestParams; result: MessageActionItem | null };
   /** Leads the editor to a place. */
   "window/showDocument": { params: ShowDocumentParams; result: ShowDocumentResult };
+  /** Asks a host's editor that declares saves to save a buffer, because a guest saves. */
+  "textDocument/saveBuffer": { params: SaveBufferParams; result: SaveBufferResult };
 }
 
 /** What the daemon may tell an editor. */

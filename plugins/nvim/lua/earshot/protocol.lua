@@ -310,10 +310,13 @@
 
 ---EarshotClientCapabilities of a plugin. ExactVersions is the promise of the contract: an edit is applied
 ---only at its version, is reported by one didChange before the answer, and the answer is true. Admit says
----that session/admit is understood; others are asked by window/showMessageRequest.
+---that session/admit is understood; others are asked by window/showMessageRequest. Saves says that
+---textDocument/saveBuffer is: a host's editor that would take a file written under its unsaved buffer for a
+---conflict.
 ---@class (exact) earshot.EarshotClientCapabilities
 ---@field exactVersions? boolean
 ---@field admit? boolean
+---@field saves? boolean
 
 ---InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume
 ---hands back Session.Resume values to a daemon that lost everything, which this version takes no notice of.
@@ -447,22 +450,48 @@
 ---@field type earshot.MessageType
 ---@field message string
 
----ShowMessageRequestParams is a question with its possible answers.
+---ShowMessageRequestParams is a question with its possible answers. Earshot is there if a member calls the
+---others to look: the first action then means yes.
 ---@class (exact) earshot.ShowMessageRequestParams
 ---@field type earshot.MessageType
 ---@field message string
 ---@field actions? earshot.MessageActionItem[]
+---@field earshot? earshot.Call
+
+---Call names the member that calls the others to look at its place.
+---@class (exact) earshot.Call
+---@field session string
+---@field member string
 
 ---MessageActionItem is one answer; null means that the person gave none.
 ---@class (exact) earshot.MessageActionItem
 ---@field title string
 
----ShowDocumentParams leads the editor to a place.
+---ShowDocumentParams leads the editor to a place. Selection is missing as long as the editor has the document
+---not open: once it has, it is led to the place in it.
 ---@class (exact) earshot.ShowDocumentParams
 ---@field uri earshot.DocumentURI
 ---@field external? boolean
 ---@field takeFocus? boolean
 ---@field selection? earshot.Range
+---@field earshot? earshot.Lead
+
+---Lead says whom the editor is led to, and what that one sees of the document. Follow is false if it was
+---called once.
+---@class (exact) earshot.Lead
+---@field session string
+---@field member string
+---@field follow? boolean
+---@field visibleRange? earshot.Range
+
+---SaveBufferParams asks a host's editor to save its buffer, because a guest saves.
+---@class (exact) earshot.SaveBufferParams
+---@field textDocument earshot.TextDocumentIdentifier
+
+---SaveBufferResult: Saved is true once the buffer was written and textDocument/didSave was sent. Otherwise
+---the daemon writes the file.
+---@class (exact) earshot.SaveBufferResult
+---@field saved boolean
 
 ---ShowDocumentResult says whether the editor went there.
 ---@class (exact) earshot.ShowDocumentResult
@@ -674,8 +703,8 @@
 ---| "member/admit" # Decides on a waiting guest.
 ---| "member/setRole" # Changes what a member may do.
 ---| "member/remove" # Sends a member away for good. Where guests came in unasked, whoever comes from then on is asked about.
----| "presence/follow" # Leads this editor along with a member.
----| "presence/summon" # Asks everyone to look here.
+---| "presence/follow" # Leads this editor along with a member, by window/showDocument, until it is told to stop, its person types, or one of the two leaves.
+---| "presence/summon" # Asks everyone to look where this editor's person is. Errors: noSuchDocument if that is in no shared text, rateLimited.
 ---| "file/list" # Lists the shared folder.
 ---| "file/create" # Makes a file or folder in the shared folder.
 ---| "file/rename" # Renames one.
@@ -701,6 +730,7 @@
 ---| "session/admit" # Asks whether a guest may come in.
 ---| "window/showMessageRequest" # Asks the same of a client that knows nothing of Earshot.
 ---| "window/showDocument" # Leads the editor to a place.
+---| "textDocument/saveBuffer" # Asks a host's editor that declares saves to save a buffer, because a guest saves.
 
 ---A notification of the daemon.
 ---@alias earshot.EditorNotification
