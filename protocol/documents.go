@@ -69,7 +69,8 @@ type Selection struct {
 	Active Position `json:"active"`
 }
 
-// PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared.
+// PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared. The first of several selections
+// is the one that others follow.
 type PresenceUpdate struct {
 	TextDocument *TextDocumentIdentifier `json:"textDocument,omitempty"`
 	Selections   []Selection             `json:"selections"`

@@ -67,6 +67,8 @@ func happeningText(h *protocol.Happening, me string) string {
 			return shownURI(h.URI) + " changed"
 		}
 		return fmt.Sprintf("%s changed %s", who, shownURI(h.URI))
+	case "called":
+		return strings.TrimSuffix(plain(h.Message), ".")
 	case "saved":
 		return shownURI(h.URI) + " was saved"
 	case "ended":

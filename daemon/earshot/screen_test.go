@@ -46,7 +46,7 @@ func fill(v reflect.Value, s string) {
 }
 
 // events are the words of a happening that have a line of their own, and one that has none.
-var events = []string{"opened", "code", "waiting", "joined", "returned", "refused", "gone", "left", "changed", "saved", "ended",
+var events = []string{"opened", "code", "waiting", "joined", "returned", "refused", "gone", "left", "changed", "saved", "called", "ended",
 	"reconnecting", "differed", "role", "tea"}
 
 // printed collects what all that shows something from outside prints for one text.

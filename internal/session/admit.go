@@ -351,6 +351,7 @@ func (e *Engine) memberLeft(s *session, m *protocol.Member, how string) {
 		delete(d.outdated, m.ID)
 		delete(d.names, m.ID)
 	}
+	e.leadsEnd(s, m.ID)
 	e.emit(Forget{Session: s.id, Member: m.ID})
 	e.tellHappening(protocol.Happening{Event: "left", Session: s.id, Member: info, Reason: how})
 	e.changed(s)

@@ -41,6 +41,7 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	d.mirrors = append(d.mirrors, m)
 	c.mirrors = append(c.mirrors, m)
 	e.owns(c, d.session)
+	e.presenceSoon(c) // the others' places in it
 	e.touch(d)
 	p.answer(0, m)
 	for i := range p.queue {
@@ -451,6 +452,9 @@ func (e *Engine) unlink(m *mirror) {
 		if asked.mirror == m {
 			delete(e.calls, n)
 		}
+	}
+	if b := m.doc.saving; b != nil && b.conn == m.client.id {
+		e.writeInstead(b)
 	}
 	e.touch(m.doc)
 }

@@ -19,12 +19,14 @@ type client struct {
 	exact       bool
 	admits      bool // understands session/admit
 	shows       bool // follows window/showDocument
+	saves       bool // and textDocument/saveBuffer
 	subscribed  bool
 
 	had     map[string]bool // the documents that were attached once: opened anew, their text says something
 	mirrors []*mirror
 	private []*private
 
+	leading      *leading  // its person follows a member, or was called
 	presence     *presence // where its person is, nil if in no shared document
 	placeSession *session  // of presence
 	presenceSeq  uint64
@@ -157,6 +159,13 @@ func (e *Engine) clientAnswered(ev ClientAnswered) {
 		e.applyAnswered(asked.mirror, ev.Call, res, ev.Err)
 	case asked.knock != nil:
 		e.knockAnswered(asked.knock, ev)
+	case asked.leading != nil:
+		e.ledThere(asked.leading, ev.Conn)
+	case asked.summons != nil:
+		e.lookAnswered(asked.summons, ev)
+	case asked.saving != nil:
+		got, _ := ev.Result.(*protocol.SaveBufferResult)
+		e.bufferSaved(asked.saving, ev.Err == nil && got != nil && got.Saved)
 	}
 }
 

@@ -36,6 +36,8 @@ type document struct {
 	stamp  string
 	diskAt base // without its text
 
+	saving *bufferSave // host: an editor's, because a guest saves
+
 	mirrors  []*mirror
 	lost     []*lostMirror
 	pins     []pin

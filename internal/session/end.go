@@ -139,6 +139,7 @@ func (e *Engine) over(s *session, reason string) {
 		refuse(e, *s.opening, protocol.Errorf(protocol.Ended, "The session has ended before it was open: %s.", reason))
 		s.opening = nil
 	}
+	e.leadsEnd(s, "")
 	e.closeDocuments(s)
 	s.members = slices.DeleteFunc(s.members, func(m *protocol.Member) bool { return m.ID != s.me })
 	e.tellHappening(protocol.Happening{Event: "ended", Session: s.id, Reason: reason})
@@ -161,6 +162,9 @@ func (e *Engine) closeDocuments(s *session) {
 		case !d.ready:
 			s.drop(d)
 		case s.host:
+			if d.saving != nil {
+				e.writeInstead(d.saving)
+			}
 			e.touch(d) // part lets it go
 		case d.unacked():
 			e.keep(d)

@@ -34,24 +34,28 @@ type Engine struct {
 	joins    []*join
 	touched  []*document // whose mirrors or presence have to be looked at before this Step ends
 
-	lastOp   OpID
-	lastCall uint64
-	lastJoin JoinID
-	ops      map[OpID]func(Event)
-	calls    map[uint64]*call
-	links    map[LinkID]*remote
-	healed   int
-	idle     time.Time // since when nobody is here; zero while somebody is
-	stopping bool
-	ended    bool      // asked to stop, and every session has ended
-	stopBy   time.Time // when it stops though an editor has not taken what guests did
+	lastOp    OpID
+	lastCall  uint64
+	lastJoin  JoinID
+	lastPlace uint64
+	ops       map[OpID]func(Event)
+	calls     map[uint64]*call
+	links     map[LinkID]*remote
+	healed    int
+	idle      time.Time // since when nobody is here; zero while somebody is
+	stopping  bool
+	ended     bool      // asked to stop, and every session has ended
+	stopBy    time.Time // when it stops though an editor has not taken what guests did
 }
 
 // call is a question put to an editor.
 type call struct {
-	conn   protocol.ConnID
-	mirror *mirror // workspace/applyEdit
-	knock  *knock  // session/admit or window/showMessageRequest
+	conn    protocol.ConnID
+	mirror  *mirror     // workspace/applyEdit
+	knock   *knock      // session/admit or window/showMessageRequest
+	leading *leading    // window/showDocument
+	summons *leading    // window/showMessageRequest: whether to go there
+	saving  *bufferSave // textDocument/saveBuffer
 }
 
 // Times that the engine waits.

@@ -113,8 +113,12 @@ func guestFrame(d *dice, f *forger) wire.Frame {
 		}
 		return &wire.Resync{Doc: d.doc(), Summary: s}
 	case 6:
-		return &wire.Presence{Member: d.word(), Client: d.word(), Seq: uint64(d.number()), Doc: d.doc(), Version: d.heads(f),
+		place := wire.Presence{Member: d.word(), Client: d.word(), Seq: uint64(d.number()), Doc: d.doc(), Path: d.word(), Version: d.heads(f),
 			Selections: [][2]int{{d.number(), d.number()}}, Visible: &[2]int{d.number(), d.number()}}
+		if d.n(4) == 0 {
+			return &wire.Summon{Place: place}
+		}
+		return &place
 	case 7:
 		return &wire.Ack{Doc: d.doc(), Count: uint64(d.number())}
 	case 8:
@@ -170,7 +174,12 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	case 7:
 		return &wire.Resync{Doc: d.doc(), Turn: d.doc(), Summary: pick(d, f.summary(), d.bytes())}
 	case 8:
-		return &wire.Presence{Member: d.word(), Client: d.word(), Seq: uint64(d.number()), Doc: d.doc(), Version: d.heads(f), Selections: [][2]int{{d.number(), d.number()}}}
+		place := wire.Presence{Member: d.word(), Client: d.word(), Seq: uint64(d.number()), Doc: d.doc(), Path: d.word(), Version: d.heads(f),
+			Selections: [][2]int{{d.number(), d.number()}}}
+		if d.n(4) == 0 {
+			return &wire.Summon{Place: place}
+		}
+		return &place
 	case 9:
 		return &wire.Ack{Doc: d.doc(), Count: uint64(d.number())}
 	case 10:

@@ -160,8 +160,13 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		return
 	}
 	switch f := f.(type) {
+	case *wire.Summon:
+		e.summoned(r, f)
 	case *wire.Members:
 		e.takeMembers(s, f.Members)
+		e.withdrawCalls(func(a *call) bool {
+			return a.summons != nil && a.summons.session == s && s.member(a.summons.member) == nil
+		})
 		maps.DeleteFunc(r.cursors, func(_ string, p *presence) bool { return s.member(p.member) == nil })
 		e.changed(s)
 		e.presenceChanged(s)

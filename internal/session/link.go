@@ -149,6 +149,8 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 		e.checkFrom(r, f)
 	case *wire.Presence:
 		e.presenceArrived(r, f)
+	case *wire.Summon:
+		e.summoned(r, f)
 	case *wire.Floor:
 		e.floorOf(r, f)
 	default:

@@ -295,6 +295,9 @@ var guestRows = []guestRow{
 	{name: "a cursor", frame: func(c *caller) wire.Frame {
 		return &wire.Presence{Member: "hhhhhhhhhh", Client: "c", Seq: 1, Doc: c.num, Selections: [][2]int{{0, 3}}}
 	}},
+	{name: "a call", frame: func(c *caller) wire.Frame {
+		return &wire.Summon{Place: wire.Presence{Member: "hhhhhhhhhh", Client: "c", Seq: 1, Doc: c.num, Selections: [][2]int{{0, 3}}}}
+	}},
 	{name: "a floor", frame: func(c *caller) wire.Frame { return &wire.Floor{Doc: c.num, Head: &wire.Head{Agent: 1, Seq: 1}} }},
 	{name: "a question for floors", frame: func(c *caller) wire.Frame { return &wire.Floor{Doc: c.num, Ask: true} }},
 
@@ -492,8 +495,8 @@ var methodRows = map[string]methodRow{
 		doc := c.doc()
 		return &protocol.PresenceUpdate{TextDocument: &doc, Selections: []protocol.Selection{{}}}
 	}},
-	"Follow":    {params: func(c *called) protocol.DaemonParams { return &protocol.FollowParams{Session: c.host.shared()} }, viewer: later},
-	"Summon":    {params: func(c *called) protocol.DaemonParams { return &protocol.SummonParams{Session: c.host.shared()} }, viewer: later},
+	"Follow":    {params: func(c *called) protocol.DaemonParams { return &protocol.FollowParams{Session: c.host.shared()} }},
+	"Summon":    {params: func(c *called) protocol.DaemonParams { return &protocol.SummonParams{Session: c.host.shared()} }, viewer: "noSuchDocument"},
 	"ListFiles": {params: func(c *called) protocol.DaemonParams { return &protocol.ListFilesParams{Session: c.host.shared()} }},
 	"CreateFile": {params: func(c *called) protocol.DaemonParams {
 		return &protocol.CreateFileParams{Session: c.host.shared(), URI: c.w.uri("new.txt"), Kind: protocol.KindFile}
@@ -686,6 +689,9 @@ var hostRows = []hostRow{
 	{"a floor", func(*hosted) wire.Frame { return &wire.Floor{Doc: 1, Head: &wire.Head{Agent: 9, Seq: 9}} }, tooSoon, ""},
 	{"a question for a floor", func(*hosted) wire.Frame { return &wire.Floor{Doc: 1, Ask: true} }, tooSoon, "Floor"},
 	{"a cursor", func(*hosted) wire.Frame { return &wire.Presence{Member: "xxxxxxxxxx", Client: "c", Seq: 1, Doc: 1} }, "", ""},
+	{"a call", func(*hosted) wire.Frame {
+		return &wire.Summon{Place: wire.Presence{Member: "hhhhhhhhhh", Client: "c", Seq: 1, Doc: 1, Path: "../x"}}
+	}, tooSoon, ""},
 
 	{"hello", func(*hosted) wire.Frame { return &wire.Hello{Version: wire.FrameVersion} }, tooSoon, notAGuest},
 	{"list", func(*hosted) wire.Frame { return &wire.List{Op: 1, Recursive: true} }, tooSoon, notAGuest},

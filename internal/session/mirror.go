@@ -37,8 +37,9 @@ type mirror struct {
 
 	flight     *flight
 	held       []report // exact: changes since the flight's version, until its answer
-	savedFirst func()   // didSave came before any of held
-	saves      int      // didSave of this buffer, counted
+	savedFirst func()   // what waits for the flight's answer alone: didSave came before any of held
+	saves      int      // didSave of this buffer, counted,
+	comparing  int      // and how many of them the disk is yet to be compared with
 	probed     bool     // stock: its version is known to be above 0, or can't be got there
 	astray     bool     // its buffer is not known any more: the next edit replaces everything
 	retry      time.Time
@@ -147,7 +148,8 @@ func (e *Engine) ownAt(m *mirror, p text.Patch, at time.Time) {
 	if len(p) == 0 {
 		return
 	}
-	if m.doc.void { // what the host refused can't be built upon
+	m.client.leading = nil // its person goes its own way
+	if m.doc.void {        // what the host refused can't be built upon
 		if m.before == nil {
 			m.before = m.buffer.Clone()
 		}
@@ -255,13 +257,17 @@ type report struct {
 
 func (r report) joined() bool { return r.change.Earshot != nil && r.change.Earshot.Joined }
 
-// holdSave keeps that the buffer, as it is after all that was reported, is on the disk.
-func (m *mirror) holdSave(saved func()) {
+// then has something done once the edit under way is answered, behind all that was reported: the buffer is known then.
+func (m *mirror) then(do func()) {
 	if n := len(m.held); n > 0 {
-		m.held[n-1].then(saved)
+		m.held[n-1].then(do)
 		return
 	}
-	m.savedFirst = saved
+	if was := m.savedFirst; was != nil {
+		m.savedFirst = func() { was(); do() }
+		return
+	}
+	m.savedFirst = do
 }
 
 // takeHeld gives what was held; what was saved before any of it is dealt with.

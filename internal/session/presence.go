@@ -19,7 +19,9 @@ import (
 type presence struct {
 	member, client string
 	seq            uint64
+	turn           uint64 // grows with each place that this daemon hears of
 	doc            uint32
+	path           docpath.Path // of doc, which may not be open here
 	version        []wire.Head
 	selections     [][2]int
 	visible        *[2]int
@@ -48,7 +50,7 @@ func (sv *server) UpdatePresence(from protocol.ConnID, p *protocol.PresenceUpdat
 		return // it can't be sent
 	}
 	c.presenceSeq++
-	here := &presence{member: s.me, client: clientName(c), seq: c.presenceSeq, doc: m.doc.num, version: heads}
+	here := &presence{member: s.me, client: clientName(c), seq: c.presenceSeq, turn: e.nextTurn(), doc: m.doc.num, path: m.doc.path, version: heads}
 	for _, sel := range p.Selections[:min(len(p.Selections), wire.MaxSelections)] {
 		anchor, ok := m.place(sel.Anchor)
 		active, ok2 := m.place(sel.Active)
@@ -133,8 +135,30 @@ func (e *Engine) sendPlace(r *remote, p *presence) {
 	if p.doc == 0 {
 		ch = Live // that someone is gone must not get lost
 	}
-	f := &wire.Presence{Member: p.member, Client: p.client, Seq: p.seq, Doc: p.doc, Version: p.version, Selections: p.selections, Visible: p.visible}
-	e.emit(SendFrame{Link: r.id, Channel: ch, Key: keyOf(p.member, p.client), Data: wire.Encode(f)})
+	f := r.session.wirePlace(p)
+	e.emit(SendFrame{Link: r.id, Channel: ch, Key: keyOf(p.member, p.client), Data: wire.Encode(&f)})
+}
+
+// wirePlace is a place as it is sent. A host names the document itself: no guest says what the others open.
+func (s *session) wirePlace(p *presence) wire.Presence {
+	f := wire.Presence{Member: p.member, Client: p.client, Seq: p.seq, Doc: p.doc, Version: p.version, Selections: p.selections, Visible: p.visible}
+	if d := s.doc(p.doc); d != nil {
+		f.Path = d.path.String()
+	}
+	return f
+}
+
+func fromWirePlace(f *wire.Presence) *presence {
+	p := &presence{member: f.Member, client: screen.Line(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
+	if path, err := docpath.Parse(f.Path); err == nil {
+		p.path = path
+	}
+	return p
+}
+
+func (e *Engine) nextTurn() uint64 {
+	e.lastPlace++
+	return e.lastPlace
 }
 
 // keyOf names a cursor in a link's queue (FNV-1a).
@@ -206,7 +230,8 @@ func (e *Engine) presenceArrived(r *remote, f *wire.Presence) {
 	if old == nil && !r.placeFor(f.Member) {
 		return
 	}
-	p := &presence{member: f.Member, client: screen.Line(f.Client, MaxName), seq: f.Seq, doc: f.Doc, version: f.Version, selections: f.Selections, visible: f.Visible}
+	p := fromWirePlace(f)
+	p.turn = e.nextTurn()
 	r.cursors[key] = p
 	if s.host {
 		e.spreadPresence(s, p, r)
@@ -244,13 +269,20 @@ func (r *remote) evict(member string) bool {
 // presenceChanged has the editors of a session told, soon.
 func (e *Engine) presenceChanged(s *session) {
 	for _, c := range e.clients {
-		if !s.has(c) || !c.presenceDue.IsZero() {
-			continue
+		if s.has(c) {
+			e.presenceSoon(c)
 		}
-		c.presenceDue = e.now
-		if next := c.presenceOld.Add(max(c.presenceGap, presenceGap)); e.now.Before(next) {
-			c.presenceDue = next
-		}
+	}
+}
+
+// presenceSoon has one editor told.
+func (e *Engine) presenceSoon(c *client) {
+	if !c.presenceDue.IsZero() {
+		return
+	}
+	c.presenceDue = e.now
+	if next := c.presenceOld.Add(max(c.presenceGap, presenceGap)); e.now.Before(next) {
+		c.presenceDue = next
 	}
 }
 
@@ -287,6 +319,7 @@ func (e *Engine) tellPresence(c *client, s *session) {
 	}
 	e.emit(Notify{Conn: c.id, Params: msg})
 	c.presenceGap = max(c.presenceGap, time.Duration(1+t.selections/selectionsAtOnce)*presenceGap)
+	e.lead(c, &t)
 }
 
 // selectionsAtOnce are told each presenceGap: 16 people with 16 each.
@@ -313,6 +346,9 @@ func (t *telling) cursor(p *presence, owes *spent) protocol.Cursor {
 	out := protocol.Cursor{Member: p.member, Client: p.client, Selections: []protocol.Selection{}}
 	d := t.s.doc(p.doc)
 	if d == nil {
+		if !t.s.host && !p.path.IsFolder() {
+			out.TextDocument = &protocol.TextDocumentIdentifier{URI: docpath.SessionURI(t.s.id, p.path)}
+		}
 		return out
 	}
 	out.TextDocument = &protocol.TextDocumentIdentifier{URI: d.uri()}

@@ -26,7 +26,7 @@ func (e *Engine) save(d *document, then func(*protocol.Error)) {
 		e.saveAtHost(d, then)
 	case d.untitled != "":
 		then(protocol.Errorf(protocol.SaveFailed, "This buffer has no file; its owner has to save it in their editor."))
-	default:
+	case !e.saveByEditor(d, then):
 		e.saveHere(d, saveTries, then)
 	}
 }
@@ -113,8 +113,9 @@ func (e *Engine) savedByEditor(m *mirror, then func(*protocol.Error)) {
 	if m.doc.untitled != "" {
 		return
 	}
+	m.comparing++
 	if m.flight != nil && m.client.exact {
-		m.holdSave(func() { e.compareSaved(m, then) })
+		m.then(func() { e.compareSaved(m, then) })
 		return
 	}
 	e.compareSaved(m, then)
@@ -143,6 +144,10 @@ func (e *Engine) compareSaved(m *mirror, then func(*protocol.Error)) {
 			e.saved(d, perhaps.at, got.Stamp)
 		default:
 			e.diskHolds(d, wrote, got)
+		}
+		m.comparing--
+		if b := d.saving; b != nil && b.call == 0 && m.comparing == 0 && b.mirror() == m {
+			e.checkSaved(b)
 		}
 	})
 	e.emit(LoadFile{Op: op, Session: d.session.id, Path: d.path})

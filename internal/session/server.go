@@ -79,6 +79,7 @@ func (c *client) initialize(p *protocol.InitializeParams) {
 	if x := p.Capabilities.Experimental; x != nil && x.Earshot != nil {
 		c.exact = x.Earshot.ExactVersions
 		c.admits = x.Earshot.Admit || x.Earshot.ExactVersions
+		c.saves = x.Earshot.Saves && c.exact
 	}
 	if w := p.Capabilities.Window; w != nil && w.ShowDocument != nil {
 		c.shows = w.ShowDocument.Support
@@ -304,14 +305,6 @@ func (sv *server) Stop(r protocol.Request[protocol.Empty], p *protocol.StopParam
 	}
 	reply(e, r, protocol.Empty{})
 	e.shutDown()
-}
-
-func (sv *server) Summon(r protocol.Request[protocol.Empty], _ *protocol.SummonParams) {
-	notYet(sv, r, "Summoning the others")
-}
-
-func (sv *server) Follow(r protocol.Request[protocol.Empty], _ *protocol.FollowParams) {
-	notYet(sv, r, "Following a member")
 }
 
 func (sv *server) RenameFile(r protocol.Request[protocol.Empty], _ *protocol.RenameFileParams) {

@@ -45,6 +45,8 @@ type session struct {
 	spent             map[string]*spent          // by member
 	leftOver          spent                      // of those who left
 
+	calls time.Time // by when the calls of this daemon's people are paid for
+
 	// Guest.
 	up       *remote // the link to the host, nil while it is broken
 	hostKey  string  // names the key by which that was introduced
@@ -266,6 +268,9 @@ func (d *document) deadlines(at func(time.Time)) {
 		at(d.idle.Add(DocumentGrace))
 	}
 	at(d.checkDue())
+	if d.saving != nil {
+		at(d.saving.since.Add(BufferSaveWait))
+	}
 	if !d.pressure.since.IsZero() {
 		at(d.askedAt.Add(floorEvery))
 	}
@@ -310,6 +315,9 @@ func (e *Engine) expireDocument(d *document) {
 		if due(m.deadline(), e.now) {
 			e.touch(d)
 		}
+	}
+	if b := d.saving; b != nil && due(b.since.Add(BufferSaveWait), e.now) {
+		e.writeInstead(b)
 	}
 	d.lost = slices.DeleteFunc(d.lost, func(l *lostMirror) bool { return due(l.since.Add(LostGrace), e.now) })
 	if !d.pressure.since.IsZero() && due(d.askedAt.Add(floorEvery), e.now) {

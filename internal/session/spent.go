@@ -12,6 +12,7 @@ import (
 type spent struct {
 	frames, bytes time.Time
 	places        time.Time // by when its cursors' places are paid for; see bring
+	calls         time.Time // and its calls to look
 }
 
 // The paces, and how far ahead of them a member may be. They are far above what people and their editors do, for who is faster
@@ -53,7 +54,8 @@ func (s *session) spentBy(member string) *spent {
 // what is open on it is the next one's: a person who types does not notice.
 func (s *session) settle(member string) {
 	if sp := s.spent[member]; sp != nil {
-		s.leftOver = spent{frames: laterOf(s.leftOver.frames, sp.frames), bytes: laterOf(s.leftOver.bytes, sp.bytes), places: laterOf(s.leftOver.places, sp.places)}
+		s.leftOver = spent{frames: laterOf(s.leftOver.frames, sp.frames), bytes: laterOf(s.leftOver.bytes, sp.bytes), places: laterOf(s.leftOver.places, sp.places),
+			calls: laterOf(s.leftOver.calls, sp.calls)}
 		delete(s.spent, member)
 	}
 }

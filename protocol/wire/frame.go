@@ -33,6 +33,7 @@ const (
 	kindPresence frameKind = 0x1a
 	kindCreate   frameKind = 0x1b
 	kindFloor    frameKind = 0x1c
+	kindSummon   frameKind = 0x1d
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
@@ -59,8 +60,8 @@ const (
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
 // does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync and the sums of
-// Events, 4 the numbers in those.
-const FrameVersion = 4
+// Events, 4 the numbers in those, 5 Summon and the paths of places.
+const FrameVersion = 5
 
 var errFrame = errors.New("malformed frame")
 
@@ -219,15 +220,21 @@ type Head struct {
 }
 
 // Presence says where one editor of one member is: positions in code points of the document's text at Version. Doc 0
-// means in no shared document. Seq grows with each update of that editor.
+// means in no shared document. Seq grows with each update of that editor. Path is the document's, for who has it not open.
 type Presence struct {
 	Member     string   `json:"member"`
 	Client     string   `json:"client"`
 	Seq        uint64   `json:"seq"`
 	Doc        uint32   `json:"doc,omitempty"`
+	Path       string   `json:"path,omitempty"`
 	Version    []Head   `json:"version,omitempty"`
 	Selections [][2]int `json:"selections,omitempty"`
 	Visible    *[2]int  `json:"visible,omitempty"`
+}
+
+// Summon asks everyone to look where a member is. The host passes it on.
+type Summon struct {
+	Place Presence `json:"place"`
 }
 
 // Events carries events of the document's graph, encoded by crdt: as they happen, in the live encoding, whose two ends
@@ -313,6 +320,7 @@ func (*State) kind() frameKind    { return kindState }
 func (*Reset) kind() frameKind    { return kindReset }
 func (*Resync) kind() frameKind   { return kindResync }
 func (*Presence) kind() frameKind { return kindPresence }
+func (*Summon) kind() frameKind   { return kindSummon }
 func (*Events) kind() frameKind   { return kindEvents }
 func (*Ack) kind() frameKind      { return kindAck }
 func (*Floor) kind() frameKind    { return kindFloor }
@@ -423,6 +431,8 @@ func emptyFrame(k frameKind) Frame {
 		return new(Presence)
 	case kindFloor:
 		return new(Floor)
+	case kindSummon:
+		return new(Summon)
 	}
 	return nil
 }
@@ -493,12 +503,18 @@ func check(f Frame) error {
 	case *Members:
 		return atMost(len(f.Members), MaxMembers, "members")
 	case *Presence:
-		if err := atMost(len(f.Version), MaxHeads, "heads"); err != nil {
-			return err
-		}
-		return atMost(len(f.Selections), MaxSelections, "selections")
+		return checkPlace(f)
+	case *Summon:
+		return checkPlace(&f.Place)
 	}
 	return nil
+}
+
+func checkPlace(f *Presence) error {
+	if err := atMost(len(f.Version), MaxHeads, "heads"); err != nil {
+		return err
+	}
+	return atMost(len(f.Selections), MaxSelections, "selections")
 }
 
 func atMost(n, limit int, what string) error {

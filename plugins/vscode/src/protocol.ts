@@ -114,7 +114,8 @@ export interface Selection {
   active: Position;
 }
 
-/** PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared. */
+/** PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared. The
+ * first of several selections is the one that others follow. */
 export interface PresenceUpdate {
   textDocument?: TextDocumentIdentifier;
   selections: Selection[];

@@ -143,7 +143,8 @@
 ---@field anchor earshot.Position
 ---@field active earshot.Position
 
----PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared.
+---PresenceUpdate tells where this editor's person is: no TextDocument means in none that is shared. The first
+---of several selections is the one that others follow.
 ---@class (exact) earshot.PresenceUpdate
 ---@field textDocument? earshot.TextDocumentIdentifier
 ---@field selections earshot.Selection[]

@@ -1,0 +1,140 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"earshot/internal/crdt"
+	"earshot/protocol"
+)
+
+// bufferSave is a host's editor's being asked to save its buffer, because a guest saves. Written under an unsaved buffer, the
+// file would be a conflict in that editor; written by it, its formatters and its undo know of it.
+type bufferSave struct {
+	doc   *document
+	conn  protocol.ConnID
+	call  uint64
+	since time.Time
+	tries int
+	who   []bufferSaver
+}
+
+// bufferSaver waits for the disk to hold at least a version.
+type bufferSaver struct {
+	at   crdt.Frontier
+	then func(*protocol.Error)
+}
+
+const (
+	// BufferSaveWait: an editor that has not saved for this long, be it busy with a formatter, is not waited for: the daemon writes.
+	BufferSaveWait = 5 * time.Second
+	// bufferSaveTries: so often an editor that wrote what was there before the guest's last keys is asked again.
+	bufferSaveTries = 4
+)
+
+// saveByEditor has a host's editor save, if one asked for that has the document open; false if none.
+func (e *Engine) saveByEditor(d *document, then func(*protocol.Error)) bool {
+	b := d.saving
+	if b == nil {
+		m := d.savesItself()
+		if m == nil {
+			return false
+		}
+		b = &bufferSave{doc: d, conn: m.client.id, since: e.now}
+		d.saving = b
+	}
+	b.who = append(b.who, bufferSaver{slices.Clone(d.text.Head()), then})
+	if len(b.who) == 1 {
+		e.askBuffer(b)
+	}
+	return true
+}
+
+func (d *document) savesItself() *mirror {
+	for _, m := range d.mirrors {
+		if m.client.saves && m.closing == nil && !isSessionURI(m.key) {
+			return m
+		}
+	}
+	return nil
+}
+
+func (b *bufferSave) mirror() *mirror {
+	for _, m := range b.doc.mirrors {
+		if m.client.id == b.conn && m.client.saves && m.closing == nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// askBuffer asks once the editor has answered the edit under way, if there is one: it may be what the guest saves.
+func (e *Engine) askBuffer(b *bufferSave) {
+	m := b.mirror()
+	if m == nil {
+		e.bufferSaved(b, false)
+		return
+	}
+	ask := func() {
+		if b.doc.saving == b && b.call == 0 {
+			b.tries++
+			b.call = e.ask(m.client, &protocol.SaveBufferParams{TextDocument: protocol.TextDocumentIdentifier{URI: m.uri}}, call{saving: b})
+		}
+	}
+	if m.flight != nil {
+		m.then(ask)
+		return
+	}
+	ask()
+}
+
+// bufferSaved takes the editor's answer. What it wrote it has said by didSave, and the disk is being looked at.
+func (e *Engine) bufferSaved(b *bufferSave, saved bool) {
+	b.call = 0
+	m := b.mirror()
+	switch {
+	case b.doc.saving != b:
+	case !saved || m == nil:
+		e.writeInstead(b)
+	case m.comparing == 0:
+		e.checkSaved(b)
+	}
+}
+
+// checkSaved answers those who waited for what the disk holds now, and asks again for the others.
+func (e *Engine) checkSaved(b *bufferSave) {
+	d := b.doc
+	if len(d.diskAt.skew) == 0 {
+		b.who = slices.DeleteFunc(b.who, func(w bufferSaver) bool {
+			done := d.text.Contains(d.diskAt.at, w.at)
+			if done {
+				w.then(nil)
+			}
+			return done
+		})
+	}
+	switch {
+	case len(b.who) == 0:
+		d.saving = nil
+	case b.tries >= bufferSaveTries:
+		e.writeInstead(b)
+	default:
+		e.askBuffer(b)
+	}
+}
+
+// writeInstead writes the file for all who wait.
+func (e *Engine) writeInstead(b *bufferSave) {
+	who := b.who
+	b.who, b.doc.saving = nil, nil
+	if b.call != 0 {
+		e.emit(Withdraw{Conn: b.conn, Call: b.call})
+		delete(e.calls, b.call)
+		b.call = 0
+	}
+	e.saveHere(b.doc, saveTries, func(err *protocol.Error) {
+		for _, w := range who {
+			w.then(err)
+		}
+	})
+}
