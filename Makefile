@@ -36,6 +36,7 @@ test-security: tools ## run the tests of docs/security.md, each named by its row
 
 e2e: build ## drive VS Code, as code-server in Chromium, as a person does: beside a terminal, beside Neovim
 	plugins/vscode/e2e/run.sh
+	go run ./plugins/table
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench

@@ -41,7 +41,7 @@ var throughRoot = map[string]struct {
 }
 
 // besides are programs and packages that no daemon contains.
-var besides = []string{"protocol/gen", "internal/bench", "internal/sim", "internal/threat", "internal/crdt/replay"}
+var besides = []string{"protocol/gen", "plugins/table", "internal/bench", "internal/sim", "internal/threat", "internal/crdt/replay"}
 
 func diskUse(s source) (uses []string, places map[string]string) {
 	places = map[string]string{}

@@ -87,6 +87,7 @@ var table = map[string]row{
 
 	"internal/sim":   {ours: []string{"*"}, others: []string{"pgregory.net/rapid"}, why: "drives the pure packages"},
 	"internal/bench": {ours: []string{"*"}, others: []string{"github.com/", "go.uber.org/", "golang.org/x/"}, why: "measures everything"},
+	"plugins/table":  {why: "writes a page; knows nothing of the program"},
 	"internal/tidy":  {others: []string{"golang.org/x/"}, why: "reads source, not packages"},
 }
 

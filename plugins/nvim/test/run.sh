@@ -15,7 +15,12 @@ export HOME=$home XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/config XDG_DAT
 unset EARSHOT_SOCKET EARSHOT_PROFILE NVIM
 
 specs=("$@")
-[ ${#specs[@]} -gt 0 ] || specs=("$here"/*_spec.lua)
+if [ ${#specs[@]} -eq 0 ]; then # all of them: what they prove goes into the table of plugins/README.md
+  specs=("$here"/*_spec.lua)
+  export CELLS=$root/.cache/cells/nvim.txt
+  mkdir -p "$root/.cache/cells"
+  : >"$CELLS"
+fi
 failed=0
 for spec in "${specs[@]}"; do
   spec=$(cd -- "$(dirname -- "$spec")" && pwd)/$(basename -- "$spec")

@@ -18,6 +18,19 @@ local function out(text)
   io.stdout:flush()
 end
 
+--- Notes for the table of plugins/README.md that a test proved, or did not, the rows which its title names in brackets.
+local function proves(name, ok)
+  local file = vim.env.CELLS and assert(io.open(vim.env.CELLS, 'a'))
+  for row in name:gmatch('%[([a-z-]+)%]') do
+    if file then
+      file:write(('nvim %s %s %s\n'):format(row, ok and 'ok' or 'failed', vim.env.SPEC:match('plugins/.*')))
+    end
+  end
+  if file then
+    file:close()
+  end
+end
+
 function t.test(name, body)
   if only and not name:find(only, 1, true) then
     return
@@ -34,6 +47,7 @@ function t.test(name, body)
     t.failed = t.failed + 1
     out('FAIL ' .. name .. '\n' .. err)
   end
+  proves(name, ok)
 end
 
 local function show(value)
