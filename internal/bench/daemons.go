@@ -32,28 +32,32 @@ func buildDaemon(ctx context.Context, path string) error {
 // guest's. No server, no settings.
 func startDaemons(size int) func(context.Context, *workshop, *scene) error {
 	return func(ctx context.Context, w *workshop, s *scene) error {
-		var sockets []string
-		for _, name := range []string{"host", "guest"} {
-			socket, err := startDaemon(w, s, name)
-			if err != nil {
-				return err
-			}
-			sockets = append(sockets, socket)
-		}
-		folder := filepath.Join(filepath.Dir(sockets[0]), "shared")
-		if err := os.Mkdir(folder, 0o700); err != nil {
+		host, guest, folder, err := startBoth(w, s, size)
+		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(folder, motorFile), []byte(manuscript(size)), 0o600); err != nil {
-			return err
-		}
-		editors, err := s.part("editors", "editors", sockets[0], sockets[1], folder, strconv.Itoa(w.edits()))
+		editors, err := s.part("editors", "editors", host, guest, folder, strconv.Itoa(w.edits()))
 		if err != nil {
 			return err
 		}
 		s.sender, s.receivers = editors, []*child{editors}
 		return nil
 	}
+}
+
+// startBoth runs the host's daemon and the guest's, and makes the folder that is shared, with a text of about size bytes.
+func startBoth(w *workshop, s *scene, size int) (host, guest, folder string, err error) {
+	if host, err = startDaemon(w, s, "host"); err != nil {
+		return "", "", "", err
+	}
+	if guest, err = startDaemon(w, s, "guest"); err != nil {
+		return "", "", "", err
+	}
+	folder = filepath.Join(filepath.Dir(host), "shared")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return "", "", "", err
+	}
+	return host, guest, folder, os.WriteFile(filepath.Join(folder, motorFile), []byte(manuscript(size)), 0o600)
 }
 
 // startDaemon runs one with a home, settings and runtime folder of its own.

@@ -15,6 +15,7 @@ type workshop struct {
 	opts   options
 	dir    string // everything temporary lies here
 	binary string // the daemon that is measured
+	neovim string // the editor of L3
 	places int
 }
 
@@ -34,6 +35,8 @@ const (
 	rowPion    = "pion"
 	rowL2      = "L2"
 	rowL2Large = "L2, 1 MB"
+	rowL3      = "L3"
+	rowL3Long  = "L3, long line"
 )
 
 // whatTwoHops describes the one row that comes of another's scene.
@@ -54,6 +57,8 @@ func allRows() []row {
 		{rowL2, "editor → daemon → daemon → editor, 4 KB file: before didChange is written → applyEdit is read",
 			startDaemons(smallText), made},
 		{rowL2Large, "the same in a file of 1 MB", startDaemons(largeText), made},
+		{rowL3, "Neovim → daemon → daemon → Neovim, 4 KB file: before nvim_buf_set_text → on_bytes", startNeovims(lineWidth), nil},
+		{rowL3Long, "the same in one long line", startNeovims(longLine), nil},
 	}
 }
 
@@ -101,15 +106,27 @@ func newWorkshop(ctx context.Context, o options, rows []row) (*workshop, error) 
 		return nil, err
 	}
 	w := &workshop{opts: o, dir: dir, binary: o.daemon}
-	needed := slices.ContainsFunc(rows, func(r row) bool { return strings.HasPrefix(r.name, rowL2) })
-	if w.binary == "" && needed {
-		w.binary = filepath.Join(dir, "earshot")
-		if err := buildDaemon(ctx, w.binary); err != nil {
-			w.close()
-			return nil, err
-		}
+	if err := w.provide(ctx, rows); err != nil {
+		w.close()
+		return nil, err
 	}
 	return w, nil
+}
+
+// provide gets the programs that the rows need.
+func (w *workshop) provide(ctx context.Context, rows []row) (err error) {
+	l3 := slices.ContainsFunc(rows, func(r row) bool { return strings.HasPrefix(r.name, rowL3) })
+	l2 := slices.ContainsFunc(rows, func(r row) bool { return strings.HasPrefix(r.name, rowL2) })
+	if l3 {
+		if w.neovim, err = findNeovim(ctx); err != nil {
+			return err
+		}
+	}
+	if w.binary != "" || !l2 && !l3 {
+		return nil
+	}
+	w.binary = filepath.Join(w.dir, "earshot")
+	return buildDaemon(ctx, w.binary)
 }
 
 func (w *workshop) close() { _ = os.RemoveAll(w.dir) }
@@ -204,6 +221,9 @@ func (s *scene) collect(ctx context.Context, plan schedule) ([][]int64, error) {
 		to, err := c.await(ctx, got, limit)
 		if err != nil {
 			return nil, err
+		}
+		if from.Text != to.Text {
+			return nil, fmt.Errorf("%s: the two texts differ at the end", c.name)
 		}
 		times, err := between(from.Stamps, to.Stamps, plan.Edits)
 		if err != nil {
