@@ -16,8 +16,11 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	m := &mirror{client: c, doc: d, uri: p.item.URI, key: p.uri, version: p.item.Version}
 	e.name(m)
 	m.end, m.endSet = text.DetectLineEnd(p.item.Text), hasLineEnd(p.item.Text)
-	if !m.endSet && !c.exact || d.eol == text.CRLF && strings.Contains(p.item.Text, "\r\n") {
+	switch {
+	case !m.endSet && !c.exact || d.eol == text.CRLF && strings.Contains(p.item.Text, "\r\n"):
 		m.end = d.eol
+	case m.endSet && shownEnd(p.item.Text) == text.CRLF && !strings.Contains(d.text.Text().String(), "\r\n"):
+		m.end = text.CRLF // a lone '\r' in it is a character that another program put there
 	}
 	if old := c.mirror(p.uri); old != nil {
 		e.detach(old)

@@ -247,3 +247,19 @@ func TestSecondNameIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestCRLFBufferWithALoneCR: an editor that ends lines by \r\n and shows a lone \r goes on as it was when its connection is back.
+func TestCRLFBufferWithALoneCR(t *testing.T) {
+	w, host, guest := pair(t, "one\r\n")
+	ed, other := host.connect(), guest.connect()
+	ed.open(fileURI, "one\r\n")
+	other.fetch(w.uri("a.txt"))
+	w.disk["a.txt"] = "one\r<disk>\n" // another program, between the two characters of an end
+	other.call(save(other.uri))
+	before := ed.text()
+	ed.drop()
+	ed = ed.back()
+	ed.reopen()
+	other.adds("!")
+	w.want(before+"!", ed, other, host)
+}

@@ -153,6 +153,7 @@ func (e *Engine) settleAt(d *document, keep ...crdt.Frontier) {
 	d.text.Settle(keep...)
 	for _, m := range d.mirrors {
 		m.undo.forgetBefore(d.text.First())
+		m.forgetPast(d.text.First())
 	}
 	for _, l := range d.lost {
 		if l.undo != nil {

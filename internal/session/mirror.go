@@ -40,6 +40,7 @@ type mirror struct {
 	savedFirst func()   // what waits for the flight's answer alone: didSave came before any of held
 	saves      int      // didSave of this buffer, counted,
 	comparing  int      // and how many of them the disk is yet to be compared with
+	past       []past   // the newest last
 	probed     bool     // stock: its version is known to be above 0, or can't be got there
 	astray     bool     // its buffer is not known any more: the next edit replaces everything
 	retry      time.Time
@@ -172,6 +173,7 @@ func (e *Engine) ownAt(m *mirror, p text.Patch, at time.Time) {
 		return
 	}
 	e.unwish(m)
+	m.leaves(e.now)
 	first := m.doc.text.Events()
 	after, head, err := m.doc.text.Edit(m.agent, m.at, mine)
 	if err != nil {
@@ -317,6 +319,7 @@ func (e *Engine) landed(m *mirror, f *flight, version *int) {
 // echoed moves the mirror over an edit that is in the buffer, as the given report of it shows.
 func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentContentChangeEvent) {
 	actual, same, err := m.replay(f, changes)
+	m.leaves(e.now)
 	m.at, m.skew, m.buffer = f.target, f.skew, f.after.Clone()
 	m.undo.moved(f.patch)
 	if err != nil {

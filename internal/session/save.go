@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"earshot/internal/crdt"
 	"earshot/internal/screen"
@@ -71,7 +72,7 @@ func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form
 		// Its line ends are mixed now. The document's own stay what they were; the next save makes them one again.
 		now, form.EOL = text.CRLF.ToLF(now), d.form.EOL
 	}
-	if shown, ok := d.shows(now); ok { // a host's editor wrote it and has not said so yet
+	if shown, ok := d.shows(now, e.now); ok { // a host's editor wrote it and has not said so yet
 		was = base{at: shown}
 	}
 	held := d.text.TextAt(was.at)
@@ -96,11 +97,16 @@ func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form
 	e.touch(d)
 }
 
-// shows is the version that an editor shows now with exactly this text.
-func (d *document) shows(s string) (crdt.Frontier, bool) {
+// shows is the version that an editor shows now, or showed a moment ago, with exactly this text.
+func (d *document) shows(s string, now time.Time) (crdt.Frontier, bool) {
 	for _, m := range d.mirrors {
 		if len(m.skew) == 0 && m.before == nil && m.buffer.Size() == len(s) && m.buffer.String() == s {
 			return m.at, true
+		}
+	}
+	for _, m := range d.mirrors {
+		if at, ok := m.wrote(s, now); ok {
+			return at, true
 		}
 	}
 	return nil, false
@@ -143,7 +149,12 @@ func (e *Engine) compareSaved(m *mirror, then func(*protocol.Error)) {
 		case len(perhaps.skew) == 0 && got.Text == perhaps.text.String():
 			e.saved(d, perhaps.at, got.Stamp)
 		default:
-			e.diskHolds(d, wrote, got)
+			if at, ok := m.wrote(got.Text, e.now); ok {
+				d.setForm(got.Form)
+				e.saved(d, at, got.Stamp)
+			} else {
+				e.diskHolds(d, wrote, got)
+			}
 		}
 		m.comparing--
 		if b := d.saving; b != nil && b.call == 0 && m.comparing == 0 && b.mirror() == m {

@@ -376,3 +376,67 @@ func TestGuestSavesUnopened(t *testing.T) {
 		t.Errorf("the disk holds %q", got)
 	}
 }
+
+// TestHostsEditorTypesOnWhileItWrites: the disk holds what the buffer held when the editor began to write, and nothing typed since is
+// taken back by it; nor does it double when a guest's save finds it there first.
+func TestHostsEditorTypesOnWhileItWrites(t *testing.T) {
+	for _, guestSaves := range []bool{false, true} {
+		w, host, guest := pair(t, "abc")
+		ed, other := host.connect(), guest.connect()
+		ed.open(fileURI, "abc")
+		other.fetch(w.uri("a.txt"))
+		ed.adds("X")
+		w.disk["a.txt"] = ed.text()
+		other.types(0, 0, "G")
+		ed.adds("Y")
+		ed.adds("Z")
+		if guestSaves {
+			other.call(save(other.uri))
+			if got := w.disk["a.txt"]; got != "GabcXYZ" {
+				t.Errorf("the disk holds %q", got)
+			}
+		}
+		ed.notify(didSave(fileURI))
+		w.want("GabcXYZ", ed, other, host)
+		if d := host.doc(); d.dirty == guestSaves {
+			t.Errorf("dirty: %v, though a guest saved: %v", d.dirty, guestSaves)
+		}
+	}
+}
+
+// TestPastIsForgotten: a text that the buffer held long ago, or before the last save, is another program's change.
+func TestPastIsForgotten(t *testing.T) {
+	for name, meanwhile := range map[string]func(w *world, ed *editor){
+		"long ago": func(w *world, _ *editor) { w.pass(pastFor + time.Second) },
+		"before a save": func(w *world, ed *editor) {
+			w.disk["a.txt"] = ed.text()
+			ed.notify(didSave(fileURI))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, host, guest := pair(t, "abc")
+			ed, other := host.connect(), guest.connect()
+			ed.open(fileURI, "abc")
+			other.fetch(w.uri("a.txt"))
+			ed.adds("X")
+			ed.adds("Y")
+			meanwhile(w, ed)
+			w.disk["a.txt"] = "abcX"
+			ed.notify(didSave(fileURI))
+			w.want("abcX", ed, other, host)
+		})
+	}
+}
+
+// TestPastIsBounded: however long somebody types without a save, so many versions are kept and no more.
+func TestPastIsBounded(t *testing.T) {
+	_, host, _ := pair(t, "abc")
+	ed := host.connect()
+	ed.open(fileURI, "abc")
+	for range 3 * maxPast {
+		ed.adds("x")
+	}
+	if n := len(host.doc().mirrors[0].past); n < maxPast || n > 2*maxPast {
+		t.Errorf("%d versions are kept", n)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ const underWay = 400 * time.Millisecond
 
 func (r *run) setUp() {
 	w := r.w
-	w.disk["a.txt"] = r.plan.Start
+	w.disk["a.txt"], w.wrote = r.plan.Start, r.plan.Start
 	host := w.addNode("host")
 	share := host.addSeat(fakeeditor.Exact, "script")
 	share.connect()
@@ -225,7 +226,7 @@ func (r *run) act(a Action) {
 		}
 	case Save:
 		if s.ed != nil && s.up && s.opened {
-			s.request(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}}, func(any, *protocol.Error) {})
+			r.save(s)
 		}
 	case Disk:
 		at := int(a.At * float64(len(w.disk["a.txt"])))
@@ -235,6 +236,31 @@ func (r *run) act(a Action) {
 		w.disk["a.txt"] = w.disk["a.txt"][:at] + "<disk>" + w.disk["a.txt"][at:]
 	}
 }
+
+// save lets the person at s save. What an exact editor has said before is on the disk when the answer comes.
+func (r *run) save(s *seat) {
+	w := r.w
+	saved, conn := s.ed.Text(), s.conn
+	s.request(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}}, func(_ any, err *protocol.Error) {
+		if err != nil || s.kind != fakeeditor.Exact || r.loose || r.damaged || r.plan.Repeats {
+			return
+		}
+		for _, c := range saved {
+			if r.typed[c] && !r.deleted[c] && !r.undone.mayBeGone(c) && !strings.ContainsRune(w.disk["a.txt"], c) {
+				w.failf("marker %U was saved by %s and is not on the disk", c, s.n.name)
+			}
+		}
+	})
+	id := protocol.RequestID(strconv.Itoa(s.id))
+	w.after(saveLimit, func() { // the answers of a connection that was lost come to nobody
+		if s.up && s.conn == conn && s.reply[id] != nil {
+			w.failf("a save of %s/%v was not answered", s.n.name, s.kind)
+		}
+	})
+}
+
+// saveLimit is longer than a host's editor, or a link that broke, is waited for.
+const saveLimit = 30 * time.Second
 
 // delete lets the person at s delete n characters.
 func (r *run) delete(s *seat, pos, n int) {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"earshot/internal/fakeeditor"
@@ -35,11 +36,15 @@ func (s *seat) connect() {
 		p.ClientInfo = &protocol.ClientInfo{Name: "Neovim"}
 	}
 	if s.exact() {
-		p.Capabilities.Experimental = &protocol.ExperimentalCapabilities{Earshot: &protocol.EarshotClientCapabilities{ExactVersions: true}}
+		p.Capabilities.Experimental = &protocol.ExperimentalCapabilities{
+			Earshot: &protocol.EarshotClientCapabilities{ExactVersions: true, Saves: s.savesFile()}}
 	}
 	p.Capabilities.General = &protocol.GeneralCapabilities{PositionEncodings: []string{s.encoding().String()}}
 	s.request(p, func(any, *protocol.Error) {})
 }
+
+// savesFile tells whether the editor writes the host's file itself when a guest saves.
+func (s *seat) savesFile() bool { return s.exact() && s.n == s.n.w.nodes[0] }
 
 func (s *seat) exact() bool { return s.kind == fakeeditor.Exact || s.kind == fakeeditor.Split }
 
@@ -98,12 +103,49 @@ func (s *seat) notified(p protocol.EditorParams) {
 }
 
 func (s *seat) asked(call uint64, p protocol.EditorParams) {
+	if _, ok := p.(*protocol.SaveBufferParams); ok && s.ed != nil {
+		s.saveBuffer(call)
+		return
+	}
 	edit, ok := p.(*protocol.ApplyWorkspaceEditParams)
 	if !ok || s.ed == nil {
 		return
 	}
 	s.n.w.note("%s/%v asked %d: %+v", s.n.name, s.kind, call, edit.Edit.DocumentChanges[0])
 	s.send(s.ed.Apply(s.n.w.now, call, edit))
+}
+
+// saveBuffer writes what the person sees. One like VS Code does so when the word has reached its page, takes its time while its person
+// types on, and says so behind what was typed. A file that another program changed is left to the daemon, as an editor would
+// ask its person.
+func (s *seat) saveBuffer(call uint64) {
+	w, conn := s.n.w, s.conn
+	hop, takes := time.Duration(0), time.Duration(0)
+	if s.kind == fakeeditor.Split {
+		hop, takes = s.hop, w.ms(0, 60)
+	}
+	answer := func(saved bool) {
+		s.toDaemon(func() session.Event {
+			return session.ClientAnswered{Conn: conn, Call: call, Result: &protocol.SaveBufferResult{Saved: saved}}
+		})
+	}
+	w.after(hop, func() {
+		if w.disk["a.txt"] != w.wrote || strings.Contains(s.ed.Text(), "\r") { // real editors make mixed line ends one in writing
+			answer(false)
+			return
+		}
+		text := s.ed.End.FromLF(s.ed.Text())
+		w.after(takes/2, func() {
+			w.disk["a.txt"], w.wrote = text, text
+			w.note("%s/%v writes %q", s.n.name, s.kind, text)
+		})
+		w.after(takes+hop+time.Microsecond, func() {
+			if s.up && s.conn == conn && s.opened {
+				s.notify(&protocol.DidSaveTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}})
+				answer(true)
+			}
+		})
+	})
 }
 
 // send passes on what the editor says.
@@ -160,7 +202,8 @@ func (s *seat) show() {
 	w := s.n.w
 	hop := w.ms(2, 20)
 	begin := func(content string) {
-		s.ed = fakeeditor.New(s.kind, s.uri, content, s.encoding(), hop, rand.New(rand.NewPCG(w.rng.Uint64(), 1)))
+		s.hop = hop
+		s.ed = fakeeditor.New(s.kind, s.uri, content, s.encoding(), s.hop, rand.New(rand.NewPCG(w.rng.Uint64(), 1)))
 		s.send(s.ed.Open())
 	}
 	switch {

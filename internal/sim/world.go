@@ -35,6 +35,7 @@ type World struct {
 	links   map[session.LinkID]*link
 	lastID  uint64
 	disk    map[string]string
+	wrote   string // what a daemon or an editor wrote to a.txt last
 	session string
 	err     error
 	log     []string
@@ -68,6 +69,7 @@ type seat struct {
 	id     int // JSON-RPC ids
 	reply  map[protocol.RequestID]func(any, *protocol.Error)
 	kind   fakeeditor.Kind
+	hop    time.Duration // between the two processes of a Split
 	uri    string
 	told   []string
 
@@ -276,7 +278,7 @@ func (w *World) save(f session.SaveFile) session.Saved {
 	if f.Form.EOL == "crlf" {
 		s = text.CRLF.FromLF(s)
 	}
-	w.disk[name] = s
+	w.disk[name], w.wrote = s, s
 	return session.Saved{Op: f.Op, Stamp: stampOf(s)}
 }
 
