@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,8 @@ func (d *Daemon) useDisk(f session.Effect) {
 	switch f := f.(type) {
 	case session.OpenFolder:
 		d.openFolder(f)
+	case session.WidenFolder:
+		d.widenFolder(f)
 	case session.CloseFolder:
 		d.closeFolder(f.Session)
 	case session.Locate:
@@ -79,7 +82,78 @@ func openWorkspace(f session.OpenFolder) (*workspace.Folder, error) {
 	if f.Folder != "" {
 		return workspace.Open(f.Folder, options)
 	}
-	return workspace.OpenFiles(f.Files, options)
+	none, err := workspace.OpenFiles(nil, options)
+	if err != nil {
+		return nil, err
+	}
+	w, _, err := none.Widen(workspace.Wish{Files: f.Files, Taken: f.Taken})
+	return w, err
+}
+
+// widenFolder has a session share more. The engine asks for one such thing at a time; what is under way goes on with what was
+// shared when it began.
+func (d *Daemon) widenFolder(f session.WidenFolder) {
+	made := d.folders[f.Session]
+	if made == nil { // it shared nothing of the disk
+		made = &folder{tails: map[docpath.Path]chan struct{}{}}
+		d.folders[f.Session] = made
+	}
+	was := made.Folder
+	made.ops.Add(1)
+	d.begin(func() {
+		defer made.ops.Done()
+		if !d.takeToken() {
+			return
+		}
+		defer func() { <-d.disk }()
+		w, answer := widen(was, f)
+		if w == nil {
+			d.post(answer)
+			return
+		}
+		d.postAfter(func() { d.folderReady(made, w) }, answer)
+	})
+}
+
+// maxTop is how much of a new folder's top guests are told unasked; they list the rest.
+const maxTop = 256
+
+func widen(was *workspace.Folder, f session.WidenFolder) (*workspace.Folder, session.Widened) {
+	failed := func(err *protocol.Error) (*workspace.Folder, session.Widened) {
+		return nil, session.Widened{Op: f.Op, Err: err}
+	}
+	if was == nil {
+		var err error
+		if was, err = workspace.OpenFiles(nil, workspace.Options{Allow: f.Allow}); err != nil {
+			return failed(asProtocol(err))
+		}
+	}
+	w, added, err := was.Widen(workspace.Wish{Folder: f.Folder, Files: f.Files, Names: f.Names, Taken: f.Taken})
+	if err != nil {
+		return failed(asProtocol(err))
+	}
+	answer := session.Widened{Op: f.Op, Shown: added.Files, Names: added.Names}
+	if f.Folder == "" {
+		return w, answer
+	}
+	if other := f.Others[w.Real()]; other != "" {
+		w.CloseBut(was)
+		err := protocol.Errorf(protocol.AlreadyShared, "This folder is shared already in session %s; `earshot status` shows its code.", other)
+		err.Data.Session = other
+		return failed(err)
+	}
+	answer.Root = w.Real()
+	page, err := w.List(docpath.Path{}, workspace.Query{Limit: maxTop})
+	if err != nil {
+		w.CloseBut(was)
+		return failed(asProtocol(err))
+	}
+	for _, e := range page.Entries {
+		if was.Check(e.Path) != nil && !slices.Contains(answer.Shown, e.Path) {
+			answer.Shown = append(answer.Shown, e.Path)
+		}
+	}
+	return w, answer
 }
 
 // nameOf is what guests see of the folder's place: its last name.
@@ -109,9 +183,10 @@ func (d *Daemon) closeFolder(session string) {
 
 // closeWhenIdle closes a folder that is in no map any more once nothing uses it.
 func (d *Daemon) closeWhenIdle(f *folder) {
+	w := f.Folder
 	d.begin(func() {
 		f.ops.Wait()
-		_ = f.Close() // every save has been answered by now
+		_ = w.Close() // every save has been answered by now
 	})
 }
 

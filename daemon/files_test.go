@@ -125,6 +125,28 @@ func (h hidden) foundIn(t *testing.T, received []byte, by string) {
 // byte reaches a guest: neither one that keeps to the protocol nor one that sends whatever it likes; not by listing, reading,
 // opening, making, renaming or links, not through the host's own editor, and not in what an error says.
 func TestA11NoSecretLeaves(t *testing.T) {
+	noSecretLeaves(t, func(host *desk, dir string) protocol.Session { return host.share(dir) })
+}
+
+// TestA11NoSecretLeavesWidened: the same of a folder that comes to a session which shares files.
+func TestA11NoSecretLeavesWidened(t *testing.T) {
+	noSecretLeaves(t, func(host *desk, dir string) protocol.Session {
+		alone := fileURI(t, filepath.Join(folderOf(t, "alone.txt", "alone\n"), "alone.txt"))
+		s := host.share(dir, func(p *protocol.ShareParams) {
+			p.Folder, p.Documents = "", []string{alone, fileURI(t, filepath.Join(dir, "plain/a.txt"))}
+		})
+		var got protocol.SessionResult
+		host.must("session/widen", &protocol.WidenParams{Session: s.ID, Folder: fileURI(t, dir)}, &got)
+		for _, name := range secrets {
+			if err := host.call("session/widen", &protocol.WidenParams{Session: s.ID, Documents: []string{fileURI(t, filepath.Join(dir, name))}}, nil); err == nil {
+				t.Errorf("%s is shared by its name", name)
+			}
+		}
+		return s
+	})
+}
+
+func noSecretLeaves(t *testing.T, share func(host *desk, dir string) protocol.Session) {
 	if len(secrets) < 60 {
 		t.Fatalf("%d names", len(secrets))
 	}
@@ -152,7 +174,7 @@ func TestA11NoSecretLeaves(t *testing.T) {
 	before := diskOf(t, dir)
 	inBubble(t, func(t *testing.T, b *bubble) {
 		host, guest := b.desk("Ana"), b.desk("Ben")
-		s := host.share(dir)
+		s := share(host, dir)
 		guest.join(s.Link)
 		p := &probe{stranger: meet(t, b.net, s.Link)}
 		p.isAdmitted()

@@ -104,7 +104,7 @@ func (d *Daemon) carryOut(f session.Effect) {
 		if l := d.links[f.Link]; l != nil {
 			l.close()
 		}
-	case session.OpenFolder, session.CloseFolder, session.Locate, session.LoadFile, session.SaveFile, session.ListFolder,
+	case session.OpenFolder, session.WidenFolder, session.CloseFolder, session.Locate, session.LoadFile, session.SaveFile, session.ListFolder,
 		session.CreateEntry:
 		d.useDisk(f)
 	case session.OpenRoom, session.NewCode, session.CloseRoom, session.Decide:

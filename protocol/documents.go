@@ -154,7 +154,9 @@ type DeleteFileParams struct {
 	URI     DocumentURI `json:"uri"`
 }
 
-// FileChanged tells of changes in a shared folder.
+// FileChanged tells of changes of names in what is shared, as far as this program made them: what other programs do to the host's
+// disk shows at the next file/list, and so does what happened while the link to the host was broken. Of a folder that has come
+// to a share the names at its top are told, the first 256 of them. The URIs are those that file/list gives.
 type FileChanged struct {
 	Session string       `json:"session"`
 	Changes []FileChange `json:"changes"`

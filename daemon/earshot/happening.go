@@ -69,6 +69,8 @@ func happeningText(h *protocol.Happening, me string) string {
 		return fmt.Sprintf("%s changed %s", who, shownURI(h.URI))
 	case "called":
 		return strings.TrimSuffix(plain(h.Message), ".")
+	case "widened":
+		return shownURI(h.URI) + " is shared now too"
 	case "saved":
 		return shownURI(h.URI) + " was saved"
 	case "ended":

@@ -44,7 +44,7 @@ func newRoot(p *program) *cobra.Command {
 		&cobra.Group{ID: "servers", Title: "Behind the scenes:"})
 	root.AddCommand(
 		grouped("people", shareCommand(p), joinCommand(p), admitCommand(p), refuseCommand(p), roleCommand(p), removeCommand(p),
-			inviteCommand(p), leaveCommand(p), statusCommand(p), doctorCommand(p))...)
+			inviteCommand(p), widenCommand(p), leaveCommand(p), statusCommand(p), doctorCommand(p))...)
 	root.AddCommand(
 		grouped("scripts", catCommand(p), editCommand(p), eventsCommand(p), rpcCommand(p), attachCommand(p))...)
 	root.AddCommand(

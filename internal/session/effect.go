@@ -55,6 +55,20 @@ type OpenFolder struct {
 	Folder  string
 	Files   []string
 	Allow   []string
+	Taken   []docpath.Path // by texts without a file: no file is shown under these
+}
+
+// WidenFolder has a session share more of this machine's disk. Names are those of editors' texts without a file, for which free ones
+// are looked; Taken is as in OpenFolder. Others are the folders of other sessions, whose ids they give.
+type WidenFolder struct {
+	Op      OpID
+	Session string
+	Folder  string
+	Files   []string
+	Names   []string
+	Allow   []string
+	Taken   []docpath.Path
+	Others  map[string]string
 }
 
 // CloseFolder lets it go.
@@ -180,6 +194,7 @@ func (Ask) effect()         {}
 func (Withdraw) effect()    {}
 func (CloseClient) effect() {}
 func (OpenFolder) effect()  {}
+func (WidenFolder) effect() {}
 func (CloseFolder) effect() {}
 func (Locate) effect()      {}
 func (LoadFile) effect()    {}

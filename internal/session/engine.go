@@ -141,6 +141,8 @@ func (e *Engine) take(ev Event) {
 		e.clientClosed(ev.Conn)
 	case FolderOpened:
 		e.finish(ev.Op, ev)
+	case Widened:
+		e.finish(ev.Op, ev)
 	case Located:
 		e.finish(ev.Op, ev)
 	case Loaded:

@@ -62,6 +62,16 @@ type FolderOpened struct {
 	Err  *protocol.Error
 }
 
+// Widened answers WidenFolder: Root is the folder's real path, "" if none was named, Shown what is shown now and was not before, of
+// a folder what is at its top, the first of it if that is much. Names are the free ones.
+type Widened struct {
+	Op    OpID
+	Root  string
+	Shown []docpath.Path
+	Names []docpath.Path
+	Err   *protocol.Error
+}
+
 // Located answers Locate: whether the file lies in the session's folder, and where.
 type Located struct {
 	Op     OpID
@@ -216,6 +226,7 @@ func (ClientCalled) event()   {}
 func (ClientAnswered) event() {}
 func (ClientClosed) event()   {}
 func (FolderOpened) event()   {}
+func (Widened) event()        {}
 func (Located) event()        {}
 func (Loaded) event()         {}
 func (Saved) event()          {}

@@ -84,13 +84,15 @@ func (e *Engine) listHere(s *session, path string, recursive bool, cursor string
 			}
 		}
 	}
-	if !s.onDisk() {
+	if !s.onDisk {
 		then(buffers, "", nil)
 		return
 	}
 	op := e.op(func(ev Event) {
 		got := ev.(Listed)
-		then(slices.Concat(buffers, got.Entries), got.Cursor, got.Err)
+		own := s.bufferPaths() // a file that came later under a buffer's name is not shown: the name is taken
+		entries := slices.DeleteFunc(got.Entries, func(entry Entry) bool { return slices.Contains(own, entry.Path) })
+		then(slices.Concat(buffers, entries), got.Cursor, got.Err)
 	})
 	e.emit(ListFolder{Op: op, Session: s.id, Path: p, Recursive: recursive, Cursor: cursor})
 }
@@ -158,7 +160,7 @@ func (e *Engine) createHere(s *session, p docpath.Path, kind protocol.EntryKind,
 	case p == (docpath.Path{}):
 		then(protocol.Errorf(protocol.Exists, "The shared folder is there already; name something in it."))
 		return
-	case !s.onDisk() || s.root == "":
+	case s.root == "":
 		then(protocol.Errorf(protocol.OutsideFolder, "No folder is shared in this session, so nothing can be made in it."))
 		return
 	}

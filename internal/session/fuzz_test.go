@@ -154,7 +154,9 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	if d.n(2) == 0 {
 		member.ID = "mmmmmmmmmm"
 	}
-	switch d.n(16) {
+	switch d.n(17) {
+	case 16:
+		return &wire.Changed{Changes: slices.Repeat([]wire.Change{{Path: d.word(), Kind: pick(d, "created", "renamed", d.word()), From: d.word()}}, d.n(wire.MaxChanges))}
 	case 0:
 		return &wire.Welcome{Version: pick(d, wire.FrameVersion, 0, d.number()), Session: pick(d, "aaaaaaaaaa", d.word()), Member: pick(d, "mmmmmmmmmm", d.word()),
 			Role: d.word(), Members: []wire.Member{member}}

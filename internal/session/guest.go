@@ -178,6 +178,8 @@ func (e *Engine) fromHost(r *remote, f wire.Frame) {
 		e.answered(s, f.Op, f)
 	case *wire.State:
 		e.takeState(s, f)
+	case *wire.Changed:
+		e.takeChanged(s, f)
 	case *wire.Chunk:
 		e.takeChunk(r, f)
 	case *wire.Reset:

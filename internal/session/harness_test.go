@@ -358,6 +358,8 @@ func (n *node) onDisk(f Effect) {
 	switch f := f.(type) {
 	case OpenFolder:
 		ev = FolderOpened{Op: f.Op, Root: f.Folder, Name: "w"}
+	case WidenFolder:
+		ev = n.w.widen(f)
 	case Locate:
 		p, err := docpath.Parse(strings.TrimPrefix(f.File, "/w/"))
 		ev = Located{Op: f.Op, Path: p, Inside: err == nil && strings.HasPrefix(f.File, "/w/")}
@@ -375,6 +377,32 @@ func (n *node) onDisk(f Effect) {
 		return
 	}
 	n.hand(func() Event { return ev })
+}
+
+// widen shows what is named in /w under its path there.
+func (w *world) widen(f WidenFolder) Widened {
+	out := Widened{Op: f.Op, Root: f.Folder}
+	if other := f.Others[f.Folder]; other != "" {
+		return Widened{Op: f.Op, Err: protocol.Errorf(protocol.AlreadyShared, "It is shared in %s.", other)}
+	}
+	for _, file := range f.Files {
+		p, err := docpath.Parse(strings.TrimPrefix(file, "/w/"))
+		if _, there := w.disk[p.String()]; err != nil || !there {
+			return Widened{Op: f.Op, Err: protocol.Errorf(protocol.NoSuchDocument, "There is no %s.", file)}
+		}
+		out.Shown = append(out.Shown, p)
+	}
+	for _, name := range f.Names {
+		p, err := docpath.Parse(name)
+		for n := 2; err == nil && (slices.Contains(f.Taken, p) || slices.Contains(out.Names, p)); n++ {
+			p, err = docpath.Parse(name + "-" + strconv.Itoa(n))
+		}
+		if err != nil {
+			return Widened{Op: f.Op, Err: protocol.Errorf(protocol.Conflict, "%s can't be a name.", name)}
+		}
+		out.Names = append(out.Names, p)
+	}
+	return out
 }
 
 func (w *world) create(f CreateEntry) Created {

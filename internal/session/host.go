@@ -34,14 +34,14 @@ func (sv *server) Share(r protocol.Request[protocol.SessionResult], p *protocol.
 	e.sessions = append(e.sessions, s)
 	e.owns(c, s)
 	for _, own := range plan.buffers {
-		e.addBuffer(s, own)
+		e.addBuffer(s, own, s.bufferPath(own.uri))
 	}
 	if plan.folder == "" && len(plan.files) == 0 {
 		e.emit(OpenRoom{Session: s.id, Params: p, Name: s.name})
 		return
 	}
 	op := e.op(func(ev Event) { e.folderOpened(s, ev.(FolderOpened)) })
-	e.emit(OpenFolder{Op: op, Session: s.id, Folder: plan.folder, Files: plan.files, Allow: p.Allow})
+	e.emit(OpenFolder{Op: op, Session: s.id, Folder: plan.folder, Files: plan.files, Allow: p.Allow, Taken: s.bufferPaths()})
 }
 
 // plan is what a share request names, sorted out.
@@ -76,7 +76,12 @@ func (e *Engine) planShare(c *client, p *protocol.ShareParams) (plan, *protocol.
 		}
 		return pl, nil
 	}
-	for _, uri := range p.Documents {
+	return e.planDocuments(c, p.Documents)
+}
+
+// planDocuments sorts files from buffers without one, which must be open in the editor that names them.
+func (e *Engine) planDocuments(c *client, uris []protocol.DocumentURI) (pl plan, _ *protocol.Error) {
+	for _, uri := range uris {
 		key := docpath.CanonicalURI(uri, e.cfg.GOOS)
 		if strings.HasPrefix(key, "file:") {
 			file, err := docpath.ParseFileURI(key, e.cfg.GOOS)
@@ -90,14 +95,16 @@ func (e *Engine) planShare(c *client, p *protocol.ShareParams) (plan, *protocol.
 		if own == nil || isSessionURI(key) {
 			return pl, protocol.Errorf(protocol.NoSuchDocument, "%s is not open in this editor; open it first, then share it.", docpath.Quote(uri))
 		}
-		pl.buffers = append(pl.buffers, own)
+		if !slices.Contains(pl.buffers, own) {
+			pl.buffers = append(pl.buffers, own)
+		}
 	}
 	return pl, nil
 }
 
 // addBuffer makes a shared document of an editor's buffer that has no file.
-func (e *Engine) addBuffer(s *session, own *private) {
-	d := e.newDocument(s, s.bufferPath(own.uri))
+func (e *Engine) addBuffer(s *session, own *private, p docpath.Path) {
+	d := e.newDocument(s, p)
 	d.untitled = own.uri
 	end := text.DetectLineEnd(own.item.Text)
 	d.form = protocol.Form{EOL: end.String(), Encoding: "utf-8", FinalNewline: strings.HasSuffix(own.item.Text, "\n")}
@@ -105,13 +112,19 @@ func (e *Engine) addBuffer(s *session, own *private) {
 	e.remembers(d)
 }
 
-// bufferPath finds a name for a buffer without a file.
-func (s *session) bufferPath(uri string) docpath.Path {
+// bufferName is what a buffer without a file is called, if that can be a name.
+func bufferName(uri string) string {
 	_, name, _ := strings.Cut(uri, ":")
 	name = path.Base(strings.TrimSuffix(name, "/"))
 	if p, err := docpath.Parse(name); err != nil || p == (docpath.Path{}) || len(name) > docpath.MaxPart-10 {
-		name = "buffer"
+		return "buffer"
 	}
+	return name
+}
+
+// bufferPath finds a name for a buffer without a file where no files are shared.
+func (s *session) bufferPath(uri string) docpath.Path {
+	name := bufferName(uri)
 	for n := 1; ; n++ { // ends: there are fewer documents than numbers
 		try := name
 		if n > 1 {
@@ -121,6 +134,17 @@ func (s *session) bufferPath(uri string) docpath.Path {
 			return p
 		}
 	}
+}
+
+// bufferPaths are the names of the buffers without a file.
+func (s *session) bufferPaths() []docpath.Path {
+	var all []docpath.Path
+	for _, d := range s.docs {
+		if d.untitled != "" {
+			all = append(all, d.path)
+		}
+	}
+	return all
 }
 
 func (e *Engine) newDocument(s *session, p docpath.Path) *document {
@@ -156,11 +180,17 @@ func (e *Engine) folderOpened(s *session, ev FolderOpened) {
 		e.openFailed(s, ev.Err)
 		return
 	}
-	s.root = ev.Root
-	if ev.Root != "" {
-		s.folder, _ = docpath.FileURI(ev.Root, e.cfg.GOOS)
-	}
+	e.isOnDisk(s, ev.Root)
 	e.emit(OpenRoom{Session: s.id, Params: s.params, Name: s.name})
+}
+
+// isOnDisk notes that the session shares something of the disk; root is its folder, "" if that is as it was.
+func (e *Engine) isOnDisk(s *session, root string) {
+	s.onDisk = true
+	if root != "" {
+		s.root = root
+		s.folder, _ = docpath.FileURI(root, e.cfg.GOOS)
+	}
 }
 
 func (e *Engine) alreadyShared(s *session, root string) *protocol.Error {
@@ -223,12 +253,17 @@ func (e *Engine) roomOpened(s *session, ev RoomOpened) {
 	s.opening = nil
 	reply(e, asked, protocol.SessionResult{Session: s.info()})
 	e.tellHappening(protocol.Happening{Event: "opened", Session: s.id, Code: s.code, Link: s.link, Message: s.reach})
+	e.offerAll()
+	e.changed(s)
+}
+
+// offerAll has everything looked for anew that editors have open and that is not shared: more is shared now.
+func (e *Engine) offerAll() {
 	for _, c := range e.clients {
 		for _, own := range slices.Clone(c.private) {
 			e.offer(c, own)
 		}
 	}
-	e.changed(s)
 }
 
 func (e *Engine) codeChanged(s *session, ev CodeChanged) {
@@ -325,7 +360,7 @@ func (e *Engine) locate(in []*session, key string, then func(*document, *protoco
 		return
 	}
 	for i, s := range in {
-		if !s.host || s.opening != nil || s.state == protocol.SessionEnded || s.params == nil || !s.onDisk() {
+		if !s.host || s.opening != nil || s.state == protocol.SessionEnded || !s.onDisk {
 			continue
 		}
 		rest := slices.Clone(in[i+1:])
@@ -349,10 +384,6 @@ func (e *Engine) locate(in []*session, key string, then func(*document, *protoco
 	then(nil, nil)
 }
 
-func (s *session) onDisk() bool {
-	return s.root != "" || slices.ContainsFunc(s.params.Documents, func(u string) bool { return strings.HasPrefix(u, "file:") })
-}
-
 func asError(err error) *protocol.Error {
 	if bad, ok := err.(*docpath.Error); ok {
 		return protocol.Errorf(protocol.Kind(bad.Kind), "%s.", bad.Error())
@@ -367,7 +398,7 @@ func (e *Engine) open(s *session, p docpath.Path, then func(*document, *protocol
 		d = alias
 	}
 	switch {
-	case d == nil && s.host && !s.onDisk():
+	case d == nil && s.host && !s.onDisk:
 		then(nil, protocol.Errorf(protocol.NoSuchDocument, "%s is not in this session; list its files to see what is.", docpath.Quote(p.String())))
 	case d == nil:
 		d = e.newDocument(s, p)

@@ -497,7 +497,7 @@ func TestNotInThisVersion(t *testing.T) {
 	w := newWorld(t)
 	ed := w.node("host").connect()
 	for _, p := range []protocol.DaemonParams{
-		&protocol.WidenParams{}, &protocol.RenameFileParams{}, &protocol.DeleteFileParams{},
+		&protocol.RenameFileParams{}, &protocol.DeleteFileParams{},
 	} {
 		wantKind(t, ed.fails(p), protocol.NotInThisVersion)
 	}

@@ -310,6 +310,7 @@ var guestRows = []guestRow{
 	{name: "a text's piece", frame: func(c *caller) wire.Frame { return &wire.Chunk{Op: 1, Last: true, Data: c.doc.Snapshot()} }, viewer: notAHost},
 	{name: "a save's answer", frame: func(*caller) wire.Frame { return &wire.Saved{Op: 1} }, viewer: notAHost},
 	{name: "a file's state", frame: func(c *caller) wire.Frame { return &wire.State{Doc: c.num, Readonly: true} }, viewer: notAHost},
+	{name: "a change of names", frame: func(*caller) wire.Frame { return &wire.Changed{Changes: []wire.Change{{Path: "x", Kind: "created"}}} }, viewer: notAHost},
 	{name: "a reset", frame: func(c *caller) wire.Frame { return &wire.Reset{Doc: c.num, Turn: 1} }, viewer: notAHost},
 	{name: "an ack", frame: func(c *caller) wire.Frame { return &wire.Ack{Doc: c.num, Count: 1} }, viewer: notAHost},
 	{name: "a verdict", frame: func(c *caller) wire.Frame { return &wire.Checked{Doc: c.num, Verdict: wire.Differs} }, viewer: notAHost},
@@ -477,7 +478,7 @@ var methodRows = map[string]methodRow{
 	"Share": {params: func(*called) protocol.DaemonParams { return &protocol.ShareParams{Folder: "file:///own", Linger: true} }},
 	"Widen": {params: func(c *called) protocol.DaemonParams {
 		return &protocol.WidenParams{Session: c.host.shared(), Folder: "file:///etc"}
-	}, viewer: later},
+	}, viewer: hostAlone},
 	"Join":         {params: func(*called) protocol.DaemonParams { return &protocol.JoinParams{Code: "X", Role: protocol.RoleHost} }, viewer: "InvalidParams"},
 	"Leave":        {params: func(c *called) protocol.DaemonParams { return &protocol.LeaveParams{Session: c.host.shared()} }, viewer: "+members"},
 	"Invite":       {params: func(c *called) protocol.DaemonParams { return &protocol.InviteParams{Session: c.host.shared()} }, viewer: hostAlone},
@@ -671,6 +672,9 @@ var hostRows = []hostRow{
 	{"its piece", func(h *hosted) wire.Frame { return &wire.Chunk{Op: 77, Last: true, Data: h.doc.Snapshot()} }, tooSoon, ""},
 	{"a save's answer", func(*hosted) wire.Frame { return &wire.Saved{Op: 77} }, tooSoon, ""},
 	{"a file's state", func(*hosted) wire.Frame { return &wire.State{Doc: 1, Readonly: true} }, tooSoon, ""},
+	{"a change of names", func(*hosted) wire.Frame {
+		return &wire.Changed{Changes: []wire.Change{{Path: "../x", Kind: "created"}, {Path: "a.txt", Kind: "deleted"}, {Path: "a.txt", Kind: "renamed", From: "/etc"}}}
+	}, tooSoon, ""},
 	{"a reset", func(h *hosted) wire.Frame {
 		return &wire.Reset{Doc: 1, Turn: h.session("aaaaaaaaaa").doc(1).turn, Reason: "x"}
 	}, tooSoon, "Open"},

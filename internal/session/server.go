@@ -262,10 +262,6 @@ func (e *Engine) find(c *client, uri string, then func(*document, *protocol.Erro
 	})
 }
 
-func (sv *server) Widen(r protocol.Request[protocol.SessionResult], _ *protocol.WidenParams) {
-	notYet(sv, r, "Widening a share while it runs")
-}
-
 func (sv *server) ListSessions(r protocol.Request[protocol.ListSessionsResult], _ *protocol.ListSessionsParams) {
 	e := sv.engine()
 	reply(e, r, protocol.ListSessionsResult{Sessions: e.sessionInfos()})

@@ -22,6 +22,7 @@ type session struct {
 	name   string // what this daemon's person is called in it
 	folder protocol.DocumentURI
 	root   string // host: the folder's path on this machine, "" without one
+	onDisk bool   // host: it shares something of this machine's disk
 
 	members []*protocol.Member
 	docs    []*document
@@ -41,6 +42,8 @@ type session struct {
 	endings           int                  // under way: texts are being saved first
 	inviting          []protocol.Request[protocol.InviteResult]
 	aliases           map[docpath.Path]*document // second names of files that are open under another
+	widening          bool                       // the disk has been asked to share more,
+	toWiden           []func()                   // and those wait for its answer who ask for more still
 	asks              bool                       // though admission is auto: someone was removed
 	spent             map[string]*spent          // by member
 	leftOver          spent                      // of those who left

@@ -17,6 +17,7 @@ const (
 	Excluded       = docpath.Excluded
 	NoSuchDocument = docpath.NoSuchDocument
 	Exists         = Kind("exists")
+	Conflict       = Kind("conflict")
 	TooLarge       = Kind("tooLarge")
 	NotText        = Kind("notText")
 	SaveFailed     = Kind("saveFailed")

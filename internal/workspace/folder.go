@@ -25,29 +25,32 @@ import (
 	"earshot/internal/docpath"
 )
 
-// Folder is what a host shares: a whole folder, or some files, each alone.
+// Folder is what a host shares: a whole folder, files each alone, or both. Widen makes another of it; a Folder itself does not
+// change.
 type Folder struct {
-	root  *os.Root                 // nil if files are shared
-	real  string                   // the folder's path as the disk spells it, without links; "" if files are shared
+	root  *os.Root                 // nil if no folder is shared
+	real  string                   // the folder's path as the disk spells it, without links; "" without one
 	disk  device                   // that the folder lies on; what is mounted into it is not shared
-	files map[docpath.Path]*shared // nil if a folder is shared
+	files map[docpath.Path]*shared // that are shared each by itself, by the name that each is shown under
 	dirs  map[string]*os.Root      // of the files' folders, by path
 
 	allow []string
-	scope scope    // the folder's, without its own rules
-	rules sync.Map // docpath.Path of a folder → *ignoreRules, kept from the first look on
+	named map[docpath.Path]bool // files of the folder that are shown whatever its rules say: they were shared before it
+	scope scope                 // the folder's, without its own rules
+	rules *sync.Map             // docpath.Path of a folder → *ignoreRules, kept from the first look on
 
-	ignoring atomic.Int64 // bytes of ignore files that were read
-	most     int          // work that one request may take: maxWork, less in tests
+	ignoring *atomic.Int64 // bytes of ignore files that were read
+	most     int           // work that one request may take: maxWork, less in tests
 
-	saving sync.Mutex // held while a file is compared and replaced, so that two saves don't overwrite each other
+	saving *sync.Mutex // held while a file is compared and replaced, so that two saves don't overwrite each other
 }
 
 // shared is one file that was named to be shared.
 type shared struct {
-	dir  *os.Root
-	name string
-	real string
+	dir   *os.Root
+	name  string
+	real  string
+	place docpath.Path // in the folder, where that is not the name it is shown under; the zero Path if it is not in it
 }
 
 // Options says how a Folder differs from the default.
@@ -60,25 +63,39 @@ type Options struct {
 // Open shares a folder of this machine. Errors are *Error: noSuchDocument if it isn't there or is no folder,
 // excluded if it belongs to a version control system or usually holds secrets.
 func Open(folder string, o Options) (*Folder, error) {
+	f := newFolder(o)
+	if err := f.openTop(folder); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func newFolder(o Options) *Folder {
+	return &Folder{files: map[docpath.Path]*shared{}, dirs: map[string]*os.Root{}, allow: o.Allow, most: maxWork,
+		rules: new(sync.Map), ignoring: new(atomic.Int64), saving: new(sync.Mutex)}
+}
+
+// openTop opens the folder that is shared.
+func (f *Folder) openTop(folder string) error {
 	real, err := realPath(folder)
 	if err != nil {
-		return nil, fail(NoSuchDocument, folder, "is not there; check the path", err)
+		return fail(NoSuchDocument, folder, "is not there; check the path", err)
 	}
 	if privatePlace(real) {
-		return nil, fail(Excluded, folder, "holds secrets or the internals of a version control system; share another folder", nil)
+		return fail(Excluded, folder, "holds secrets or the internals of a version control system; share another folder", nil)
 	}
 	root, err := openRoot(real)
 	if err != nil {
-		return nil, fail(NoSuchDocument, folder, "is not a folder that can be opened; check the path and its permissions", cause(err))
+		return fail(NoSuchDocument, folder, "is not a folder that can be opened; check the path and its permissions", cause(err))
 	}
 	info, err := root.Stat(".")
 	if err != nil {
 		root.Close()
-		return nil, fail(NoSuchDocument, folder, "can't be looked at; check its permissions", cause(err))
+		return fail(NoSuchDocument, folder, "can't be looked at; check its permissions", cause(err))
 	}
-	f := &Folder{root: root, real: real, disk: deviceOf(info), allow: o.Allow, most: maxWork}
-	f.scope = scopeOf(real, &f.ignoring)
-	return f, nil
+	f.root, f.real, f.disk = root, real, deviceOf(info)
+	f.scope = scopeOf(real, f.ignoring)
+	return nil
 }
 
 // openRoot opens a folder by its path; it does not wait for the other end of a FIFO that bears its name.
@@ -89,24 +106,8 @@ func openRoot(folder string) (*os.Root, error) {
 // OpenFiles shares exactly the named files. Each is shown under its own name, or where two names are equal with
 // as much of the path before it as tells them apart. Errors are those of Open.
 func OpenFiles(files []string, o Options) (*Folder, error) {
-	f := &Folder{files: map[docpath.Path]*shared{}, dirs: map[string]*os.Root{}, allow: o.Allow, most: maxWork}
-	real := make([]string, len(files))
-	for i, file := range files {
-		var err error
-		if real[i], err = f.resolveFile(file); err != nil {
-			f.Close()
-			return nil, err
-		}
-	}
-	slices.Sort(real)
-	real = slices.Compact(real)
-	for i, shown := range shortNames(real) {
-		if err := f.share(real[i], shown); err != nil {
-			f.Close()
-			return nil, err
-		}
-	}
-	return f, nil
+	f, _, err := newFolder(o).Widen(Wish{Files: files})
+	return f, err
 }
 
 // resolveFile gives the path that a named file has without links, and refuses what may not be shared under
@@ -130,63 +131,23 @@ func (f *Folder) resolveFile(file string) (string, error) {
 }
 
 // share opens the folder of one file, once for all the files in it.
-func (f *Folder) share(real, shown string) error {
-	p, err := docpath.Parse(shown)
-	if err != nil {
-		return err
-	}
+func (f *Folder) share(real string, p docpath.Path) error {
 	dir := filepath.Dir(real)
 	root := f.dirs[dir]
 	if root == nil {
+		var err error
 		if root, err = openRoot(dir); err != nil {
-			return fail(NoSuchDocument, shown, "lies in a folder that can't be opened; check its permissions", cause(err))
+			return fail(NoSuchDocument, p.String(), "lies in a folder that can't be opened; check its permissions", cause(err))
 		}
 		f.dirs[dir] = root
 	}
 	name := filepath.Base(real)
 	info, err := root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() {
-		return fail(NoSuchDocument, shown, "is not a regular file; share a text file or a folder", cause(err))
+		return fail(NoSuchDocument, p.String(), "is not a regular file; share a text file or a folder", cause(err))
 	}
 	f.files[p] = &shared{dir: root, name: name, real: real}
 	return nil
-}
-
-// shortNames shortens absolute paths, all different, to their last parts, as few as keep each different from
-// every other and none a folder of another.
-func shortNames(paths []string) []string {
-	parts := make([][]string, len(paths))
-	keep := make([]int, len(paths))
-	for i, path := range paths {
-		path = strings.TrimPrefix(path, filepath.VolumeName(path))
-		parts[i] = strings.FieldsFunc(filepath.ToSlash(path), func(r rune) bool { return r == '/' })
-		keep[i] = 1
-	}
-	tail := func(i int) string { return strings.Join(parts[i][len(parts[i])-keep[i]:], "/") }
-	for clash := true; clash; {
-		clash = false
-		seen := map[string][]int{}
-		for i := range paths {
-			name := tail(i)
-			seen[strings.ToLower(name)] = append(seen[strings.ToLower(name)], i)
-		}
-		for _, same := range seen {
-			if len(same) == 1 {
-				continue
-			}
-			for _, i := range same {
-				if keep[i] < len(parts[i]) {
-					keep[i]++
-					clash = true
-				}
-			}
-		}
-	}
-	names := make([]string, len(paths))
-	for i := range paths {
-		names[i] = tail(i)
-	}
-	return names
 }
 
 // privatePlace tells whether a real path is, or lies in, a folder that nobody shares on purpose.
@@ -232,17 +193,27 @@ func (f *Folder) Real() string { return f.real }
 // Abs is the absolute path of p on this machine, for the host's own editors; "" if p isn't one of the shared
 // files. It looks at no disk: p may not exist.
 func (f *Folder) Abs(p docpath.Path) string {
-	if f.files == nil {
-		return filepath.Join(f.real, filepath.FromSlash(p.String()))
-	}
 	if file := f.files[p]; file != nil {
 		return file.real
 	}
-	return ""
+	if f.root == nil {
+		return ""
+	}
+	return filepath.Join(f.real, filepath.FromSlash(p.String()))
 }
 
 // allows tells whether the host allowed p by name, or something in p.
 func (f *Folder) allows(p docpath.Path, kind fs.FileMode) bool {
+	if f.named[p] && !kind.IsDir() {
+		return true
+	}
+	if kind.IsDir() {
+		for named := range f.named {
+			if named != p && named.Under(p) {
+				return true
+			}
+		}
+	}
 	for _, name := range f.allow {
 		if name == p.String() || name == p.Base() && !kind.IsDir() {
 			return true

@@ -111,7 +111,7 @@ func mustReal(t *testing.T, path string) string {
 func TestShortNames(t *testing.T) {
 	check := func(t *testing.T, in, want string) {
 		t.Helper()
-		if got := strings.Join(shortNames(strings.Fields(in)), " "); got != want {
+		if got := strings.Join(shortNames(strings.Fields(in), func(name string) bool { return name == "taken" }), " "); got != want {
 			t.Errorf("shortNames(%s) = %s, want %s", in, got, want)
 		}
 	}
@@ -120,6 +120,8 @@ func TestShortNames(t *testing.T) {
 	check(t, "/a/c/x /b/c/x /d/x", "a/c/x b/c/x d/x")
 	check(t, "/x /a/x", "x a/x")
 	check(t, "/a/X /b/x", "a/X b/x")
+	check(t, "/b/a /c/a/x /d/x", "b/a c/a/x d/x")
+	check(t, "/a/taken /a/x", "a/taken x")
 }
 
 // tempTree has something of every kind; the folder to be shared is its "in".

@@ -67,17 +67,22 @@ func (f *Folder) Rel(abs string) (docpath.Path, bool) {
 			return p, true
 		}
 	}
+	return f.inside(real)
+}
+
+// inside gives the place in the shared folder of a real path.
+func (f *Folder) inside(real string) (docpath.Path, bool) {
 	if f.root == nil {
 		return docpath.Path{}, false
 	}
 	if real == f.real {
 		return docpath.Path{}, true
 	}
-	inside, ok := strings.CutPrefix(real, strings.TrimSuffix(f.real, string(filepath.Separator))+string(filepath.Separator))
+	rest, ok := strings.CutPrefix(real, strings.TrimSuffix(f.real, string(filepath.Separator))+string(filepath.Separator))
 	if !ok {
 		return docpath.Path{}, false
 	}
-	p, err := docpath.Parse(filepath.ToSlash(inside))
+	p, err := docpath.Parse(filepath.ToSlash(rest))
 	return p, err == nil
 }
 

@@ -171,7 +171,7 @@ func (f *Folder) rulesOf(r room) *ignoreRules {
 	if known, ok := f.rules.Load(r.path); ok {
 		return known.(*ignoreRules)
 	}
-	kept, _ := f.rules.LoadOrStore(r.path, readRules(r.dir, ".gitignore", &f.ignoring))
+	kept, _ := f.rules.LoadOrStore(r.path, readRules(r.dir, ".gitignore", f.ignoring))
 	return kept.(*ignoreRules)
 }
 

@@ -78,12 +78,7 @@ func (f *Folder) List(dir docpath.Path, q Query) (Page, error) {
 	}
 	limit = min(limit, max(0, MaxListed-before))
 	w := &walk{f: f, work: f.newWork(), after: after, want: limit + 1, recursive: q.Recursive}
-	if f.files != nil {
-		err = w.files(dir)
-	} else {
-		err = w.from(dir)
-	}
-	if err != nil {
+	if err := w.all(dir); err != nil {
 		return Page{}, err
 	}
 	page := Page{Entries: w.entries, Capped: w.work.over()}
@@ -124,6 +119,27 @@ type walk struct {
 	want      int
 	recursive bool
 	entries   []Entry
+}
+
+// all walks what is shared in dir: of the folder, and of the files that are shared each by itself.
+func (w *walk) all(dir docpath.Path) error {
+	switch {
+	case w.f.root == nil, w.f.covers(dir):
+		return w.files(dir)
+	case !dir.IsFolder() || len(w.f.files) == 0:
+		return w.from(dir)
+	}
+	alone := *w
+	if err := alone.files(dir); err != nil {
+		return err
+	}
+	if err := w.from(dir); err != nil {
+		return err
+	}
+	w.entries = append(w.entries, alone.entries...)
+	slices.SortFunc(w.entries, func(a, b Entry) int { return a.Path.Compare(b.Path) })
+	w.entries = w.entries[:min(len(w.entries), w.want)]
+	return nil
 }
 
 func (w *walk) full() bool { return len(w.entries) >= w.want }
@@ -216,6 +232,9 @@ func (w *walk) candidate(r room, e fs.DirEntry, from docpath.Path) (named, bool)
 	}
 	p, err := r.path.Join(e.Name())
 	if err != nil || p == from && p != w.after || p.Compare(from) < 0 && !from.Under(p) {
+		return named{}, false
+	}
+	if w.f.hides(p) {
 		return named{}, false
 	}
 	kind := e.Type()

@@ -106,8 +106,11 @@ func (f *Folder) leftOut(r room, p docpath.Path, kind fs.FileMode) bool {
 func (f *Folder) find(p docpath.Path) (*place, error) { return f.findBy(f.newWork(), p) }
 
 func (f *Folder) findBy(w *work, p docpath.Path) (*place, error) {
-	if f.files != nil {
+	if f.root == nil || f.files[p] != nil {
 		return f.findFile(p)
+	}
+	if f.covers(p) {
+		return nil, missing(p, nil)
 	}
 	at, err := f.findName(w, p)
 	if err != nil || at.info == nil || at.info.Mode().Type() != fs.ModeSymlink {
@@ -170,7 +173,7 @@ func excluded(p docpath.Path) error {
 	return fail(Excluded, p.String(), "is left out of what is shared; the host can allow it by name", nil)
 }
 
-// findFile is find where single files are shared.
+// findFile is find for a file that is shared by itself.
 func (f *Folder) findFile(p docpath.Path) (*place, error) {
 	file := f.files[p]
 	if file == nil {

@@ -211,8 +211,8 @@ func (at *place) syncDir() {
 
 // Create makes the file p, empty, in a folder that is there. Errors are *Error: exists, and those of Save.
 func (f *Folder) Create(p docpath.Path) (Stamp, error) {
-	if f.files != nil && f.files[p] == nil {
-		return Stamp{}, fail(Excluded, p.String(), "is none of the shared files; share a folder to make new ones", nil)
+	if err := f.mayMake(p); err != nil {
+		return Stamp{}, err
 	}
 	f.saving.Lock()
 	defer f.saving.Unlock()
@@ -234,6 +234,19 @@ func (f *Folder) Create(p docpath.Path) (Stamp, error) {
 	file.Close()
 	at.syncDir()
 	return at.stampNew(nil), nil
+}
+
+// mayMake says why no new name can be made at p, whatever stands on the disk.
+func (f *Folder) mayMake(p docpath.Path) error {
+	switch {
+	case f.files[p] != nil:
+		return nil // a shared file that was removed is made anew
+	case f.root == nil:
+		return fail(Excluded, p.String(), "is none of the shared files; share a folder to make new ones", nil)
+	case f.covers(p):
+		return exists(p)
+	}
+	return nil
 }
 
 func exists(p docpath.Path) error {

@@ -34,6 +34,7 @@ const (
 	kindCreate   frameKind = 0x1b
 	kindFloor    frameKind = 0x1c
 	kindSummon   frameKind = 0x1d
+	kindChanged  frameKind = 0x20
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
@@ -50,6 +51,8 @@ const (
 	MaxPiece = 32 << 10
 	// MaxPage is how many bytes of paths one page of a listing holds.
 	MaxPage = 256 << 10
+	// MaxChanges of names in one frame, whose paths hold MaxPage bytes at most.
+	MaxChanges = 256
 	// MaxMembers in a session: the host and its guests.
 	MaxMembers = 64
 	// MaxHeads of a version that a presence frame names.
@@ -60,7 +63,7 @@ const (
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
 // does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync and the sums of
-// Events, 4 the numbers in those, 5 Summon and the paths of places.
+// Events, 4 the numbers in those, 5 Summon, the paths of places, and Changed.
 const FrameVersion = 5
 
 var errFrame = errors.New("malformed frame")
@@ -193,6 +196,18 @@ type Saved struct {
 	Failure *Failure `json:"failure,omitempty"`
 }
 
+// Changed tells guests what happened to names in what is shared.
+type Changed struct {
+	Changes []Change `json:"changes"`
+}
+
+// Change of one name; Kind as in the editor protocol, From with "renamed".
+type Change struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"`
+	From string `json:"from,omitempty"`
+}
+
 // Reset says that the guest's copy of a document is void (for example because the host refused an edit): open it anew. Turn is
 // that of the last Resync which the host had of it; a copy that has asked again since then is not meant. With Mend the copy is
 // not void: what came of the guest's events could not be read or did not fit, so the streams begin anew.
@@ -316,6 +331,7 @@ func (*Close) kind() frameKind    { return kindClose }
 func (*Save) kind() frameKind     { return kindSave }
 func (*Saved) kind() frameKind    { return kindSaved }
 func (*Create) kind() frameKind   { return kindCreate }
+func (*Changed) kind() frameKind  { return kindChanged }
 func (*State) kind() frameKind    { return kindState }
 func (*Reset) kind() frameKind    { return kindReset }
 func (*Resync) kind() frameKind   { return kindResync }
@@ -421,6 +437,8 @@ func emptyFrame(k frameKind) Frame {
 		return new(Saved)
 	case kindCreate:
 		return new(Create)
+	case kindChanged:
+		return new(Changed)
 	case kindState:
 		return new(State)
 	case kindReset:
@@ -502,6 +520,8 @@ func check(f Frame) error {
 		return atMost(len(f.Members), MaxMembers, "members")
 	case *Members:
 		return atMost(len(f.Members), MaxMembers, "members")
+	case *Changed:
+		return atMost(len(f.Changes), MaxChanges, "changes")
 	case *Presence:
 		return checkPlace(f)
 	case *Summon:

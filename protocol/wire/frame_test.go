@@ -21,6 +21,7 @@ func samples() []Frame {
 		&Open{Op: 2, Path: "a"},
 		&Opened{Op: 2, Doc: 3, Instance: "i", Size: 10, State: &State{Doc: 3, Form: Form{EOL: "lf", Encoding: "utf-8"}}},
 		&Close{Doc: 3}, &Save{Op: 4, Doc: 3}, &Saved{Op: 4}, &Create{Op: 5, Path: "a/new.go", Folder: true},
+		&Changed{Changes: []Change{{Path: "a/new.go", Kind: "created"}, {Path: "b", Kind: "renamed", From: "a"}}},
 		&State{Doc: 3, Dirty: true}, &Reset{Doc: 3, Turn: 7, Reason: "viewer"}, &Reset{Doc: 3, Mend: true}, &Resync{Doc: 3, Turn: 8, Summary: []byte{1, 2}},
 		&Presence{Member: "m", Client: "c", Seq: 9, Doc: 3, Version: []Head{{Agent: 1<<64 - 1, Seq: 4}}, Selections: [][2]int{{1, 2}}, Visible: &visible},
 		&Events{Doc: 1<<32 - 1, More: true, Sum: 255, Data: []byte("abc")}, &Events{Doc: 1, CatchUp: true, Data: []byte{}},
@@ -59,6 +60,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no verdict":          {byte(kindChecked), 1, 1},
 		"unknown verdict":     {byte(kindChecked), 1, 1, byte(Differs) + 1},
 		"verdict with a tail": {byte(kindChecked), 1, 1, 1, 1},
+		"too many changes":    []byte("\x20{\"changes\":[" + strings.Repeat("{},", MaxChanges) + "{}]}"),
 		"too many selections": append([]byte{byte(kindPresence)}, many...),
 	} {
 		if f, err := Decode(b); err == nil {

@@ -209,7 +209,10 @@
 ---@field session string
 ---@field uri earshot.DocumentURI
 
----FileChanged tells of changes in a shared folder.
+---FileChanged tells of changes of names in what is shared, as far as this program made them: what other
+---programs do to the host's disk shows at the next file/list, and so does what happened while the link to the
+---host was broken. Of a folder that has come to a share the names at its top are told, the first 256 of them.
+---The URIs are those that file/list gives.
 ---@class (exact) earshot.FileChanged
 ---@field session string
 ---@field changes earshot.FileChange[]
@@ -574,7 +577,15 @@
 ---@field name? string
 ---@field linger? boolean
 
----WidenParams of session/widen.
+---WidenParams of session/widen: what is to be shared beside what is. Of the documents those need no naming
+---that the folder shows, and those that are shared already; neither is an error. A file from elsewhere is
+---shown under its own name, or one with as much of the path before it as no other has; a buffer without a
+---file, which must be open in this editor, with a number behind it. A Folder can come to a session that has
+---none. What was shared keeps its name and its text: a file that the folder holds too is listed where it was,
+---and opened by its place in the folder it is the same document. Errors are notHost, noSuchDocument, excluded
+---for what is left out of the folder, and for what looks secret: naming it is not enough; alreadyShared for a
+---folder or a buffer that another session shares (data.session), conflict for a second folder, and for a
+---folder at whose top there is a name that something else is shared under.
 ---@class (exact) earshot.WidenParams
 ---@field session string
 ---@field folder? earshot.DocumentURI
