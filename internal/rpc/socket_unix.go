@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -100,7 +101,7 @@ func Listen(path string) (net.Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &ownListener{UnixListener: l, lock: lock}, nil
+	return &ownListener{UnixListener: l, lock: lock, free: make(chan struct{})}, nil
 }
 
 // prepareFolder makes dir or checks it. Earshot's own folder is closed to others if it was not; one that the
@@ -194,13 +195,18 @@ func bind(path string) (*net.UnixListener, error) {
 // ownListener accepts its own user alone.
 type ownListener struct {
 	*net.UnixListener
-	lock *os.File
+	lock    *os.File
+	closing sync.Once
+	free    chan struct{} // closed once the next daemon can listen
 }
 
 // Accept gives the next connection of this process's user; others are closed without a word.
 func (l *ownListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			<-l.free // who hears that the listener is closed may begin another
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -213,9 +219,12 @@ func (l *ownListener) Accept() (net.Conn, error) {
 
 // Close removes the socket, then gives the lock up. The lock's file stays: to remove it would let two others
 // lock two different files.
-func (l *ownListener) Close() error {
-	err := l.UnixListener.Close()
-	_ = l.lock.Close() // held no more either way; a second Close is no error here
+func (l *ownListener) Close() (err error) {
+	l.closing.Do(func() {
+		err = l.UnixListener.Close()
+		_ = l.lock.Close() // held no more either way
+		close(l.free)
+	})
 	return err
 }
 
