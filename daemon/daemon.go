@@ -118,7 +118,7 @@ func New(opts Options) (*Daemon, error) {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
-	cfg := session.Config{GOOS: runtime.GOOS, Name: opts.Name, Version: opts.Version, PID: os.Getpid(), Auto: opts.Auto}
+	cfg := session.Config{GOOS: runtime.GOOS, Name: opts.Name, Version: opts.Version, PID: os.Getpid(), Auto: opts.Auto, Invitation: isInvitation}
 	if _, err := rand.Read(cfg.Seed[:]); err != nil {
 		return nil, fmt.Errorf("draw randomness: %w", err)
 	}

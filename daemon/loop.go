@@ -107,6 +107,8 @@ func (d *Daemon) carryOut(f session.Effect) {
 	case session.OpenFolder, session.WidenFolder, session.CloseFolder, session.Locate, session.LoadFile, session.SaveFile, session.ListFolder,
 		session.CreateEntry:
 		d.useDisk(f)
+	case session.Copy:
+		d.copy(f)
 	case session.OpenRoom, session.NewCode, session.CloseRoom, session.Decide:
 		d.useRoom(f)
 	case session.Forget:

@@ -50,8 +50,15 @@ type InitializeParams struct {
 	ProcessID             *int                   `json:"processId,omitempty"`
 	ClientInfo            *ClientInfo            `json:"clientInfo,omitempty"`
 	RootURI               DocumentURI            `json:"rootUri,omitempty"`
+	WorkspaceFolders      []WorkspaceFolder      `json:"workspaceFolders,omitempty"`
 	Capabilities          ClientCapabilities     `json:"capabilities"`
 	InitializationOptions *InitializationOptions `json:"initializationOptions,omitempty"`
+}
+
+// WorkspaceFolder is a folder that is open in the editor.
+type WorkspaceFolder struct {
+	URI  DocumentURI `json:"uri"`
+	Name string      `json:"name"`
 }
 
 // ClientInfo names the program at the other end.
@@ -65,6 +72,7 @@ type ClientCapabilities struct {
 	General      *GeneralCapabilities      `json:"general,omitempty"`
 	Window       *WindowCapabilities       `json:"window,omitempty"`
 	Workspace    *WorkspaceCapabilities    `json:"workspace,omitempty"`
+	TextDocument *TextDocumentCapabilities `json:"textDocument,omitempty"`
 	Experimental *ExperimentalCapabilities `json:"experimental,omitempty"`
 }
 
@@ -100,6 +108,11 @@ type WorkspaceCapabilities struct {
 	ApplyEdit bool `json:"applyEdit,omitempty"`
 }
 
+// TextDocumentCapabilities says whether the editor shows diagnostics: whether PublishDiagnostics is there.
+type TextDocumentCapabilities struct {
+	PublishDiagnostics json.RawMessage `json:"publishDiagnostics,omitempty"`
+}
+
 // ExperimentalCapabilities carries what the editor knows of Earshot.
 type ExperimentalCapabilities struct {
 	Earshot *EarshotClientCapabilities `json:"earshot,omitempty"`
@@ -116,12 +129,14 @@ type EarshotClientCapabilities struct {
 }
 
 // InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume hands
-// back Session.Resume values to a daemon that lost everything, which this version takes no notice of.
+// back Session.Resume values to a daemon that lost everything, which this version takes no notice of. Hints false keeps a stock
+// client, which knows none of the others, from being shown members as diagnostics.
 type InitializationOptions struct {
 	Name    string   `json:"name,omitempty"`
 	Color   string   `json:"color,omitempty"`
 	Replica string   `json:"replica,omitempty"`
 	Resume  []string `json:"resume,omitempty"`
+	Hints   *bool    `json:"hints,omitempty"`
 }
 
 // UnmarshalJSON ignores what is no object: to LSP the field is any value.
@@ -147,10 +162,12 @@ type ServerInfo struct {
 
 // ServerCapabilities in LSP's shape.
 type ServerCapabilities struct {
-	PositionEncoding string                      `json:"positionEncoding"`
-	TextDocumentSync TextDocumentSyncOptions     `json:"textDocumentSync"`
-	Workspace        WorkspaceServerCapabilities `json:"workspace"`
-	Experimental     ExperimentalServer          `json:"experimental"`
+	PositionEncoding       string                      `json:"positionEncoding"`
+	TextDocumentSync       TextDocumentSyncOptions     `json:"textDocumentSync"`
+	CodeActionProvider     bool                        `json:"codeActionProvider"`
+	ExecuteCommandProvider ExecuteCommandOptions       `json:"executeCommandProvider"`
+	Workspace              WorkspaceServerCapabilities `json:"workspace"`
+	Experimental           ExperimentalServer          `json:"experimental"`
 }
 
 // TextDocumentSyncOptions: incremental changes, with open, close and save.

@@ -59,6 +59,14 @@ type Daemon interface {
 	//rpc:method workspace/textDocumentContent
 	TextDocumentContent(r Request[TextDocumentContentResult], p *TextDocumentContentParams)
 
+	// ExecuteCommand does what a person asks for whose editor knows LSP alone. What waits for other people, such as
+	// earshot.join, is answered at once and told by window/showMessage: clients give up waiting after 10 or 20 s.
+	//rpc:method workspace/executeCommand
+	ExecuteCommand(r Request[ExecuteCommandResult], p *ExecuteCommandParams)
+	// CodeAction offers those of the commands that have a use at a place.
+	//rpc:method textDocument/codeAction
+	CodeAction(r Request[[]Command], p *CodeActionParams)
+
 	// Share opens a session as its host.
 	//rpc:method session/share
 	Share(r Request[SessionResult], p *ShareParams)
@@ -148,6 +156,9 @@ type Editor interface {
 	// ShowMessage tells the person one sentence.
 	//rpc:method window/showMessage
 	ShowMessage(p *ShowMessageParams)
+	// PublishDiagnostics shows a client that knows nothing of Earshot where the others are, a few times a second at most.
+	//rpc:method textDocument/publishDiagnostics
+	PublishDiagnostics(p *PublishDiagnosticsParams)
 	// SessionChanged tells how a session is now.
 	//rpc:method session/changed
 	SessionChanged(p *SessionChanged)

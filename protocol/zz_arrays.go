@@ -3,6 +3,24 @@
 package protocol
 
 // MarshalJSON writes a nil slice as [].
+func (v ExecuteCommandOptions) MarshalJSON() ([]byte, error) {
+	type plain ExecuteCommandOptions
+	if v.Commands == nil {
+		v.Commands = []string{}
+	}
+	return marshalPlain(plain(v))
+}
+
+// MarshalJSON writes a nil slice as [].
+func (v PublishDiagnosticsParams) MarshalJSON() ([]byte, error) {
+	type plain PublishDiagnosticsParams
+	if v.Diagnostics == nil {
+		v.Diagnostics = []Diagnostic{}
+	}
+	return marshalPlain(plain(v))
+}
+
+// MarshalJSON writes a nil slice as [].
 func (v PresenceUpdate) MarshalJSON() ([]byte, error) {
 	type plain PresenceUpdate
 	if v.Selections == nil {

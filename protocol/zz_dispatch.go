@@ -45,6 +45,12 @@ func (*SaveParams) Method() string { return "document/save" }
 func (*TextDocumentContentParams) Method() string { return "workspace/textDocumentContent" }
 
 // Method is the name on the wire.
+func (*ExecuteCommandParams) Method() string { return "workspace/executeCommand" }
+
+// Method is the name on the wire.
+func (*CodeActionParams) Method() string { return "textDocument/codeAction" }
+
+// Method is the name on the wire.
 func (*ShareParams) Method() string { return "session/share" }
 
 // Method is the name on the wire.
@@ -121,6 +127,9 @@ func (*ProgressParams) Method() string { return "$/progress" }
 
 // Method is the name on the wire.
 func (*ShowMessageParams) Method() string { return "window/showMessage" }
+
+// Method is the name on the wire.
+func (*PublishDiagnosticsParams) Method() string { return "textDocument/publishDiagnostics" }
 
 // Method is the name on the wire.
 func (*SessionChanged) Method() string { return "session/changed" }
@@ -205,6 +214,16 @@ func (p *SaveParams) ServeDaemon(d Daemon, from ConnID, id RequestID) {
 // ServeDaemon calls TextDocumentContent.
 func (p *TextDocumentContentParams) ServeDaemon(d Daemon, from ConnID, id RequestID) {
 	d.TextDocumentContent(Request[TextDocumentContentResult]{Conn: from, ID: id}, p)
+}
+
+// ServeDaemon calls ExecuteCommand.
+func (p *ExecuteCommandParams) ServeDaemon(d Daemon, from ConnID, id RequestID) {
+	d.ExecuteCommand(Request[ExecuteCommandResult]{Conn: from, ID: id}, p)
+}
+
+// ServeDaemon calls CodeAction.
+func (p *CodeActionParams) ServeDaemon(d Daemon, from ConnID, id RequestID) {
+	d.CodeAction(Request[[]Command]{Conn: from, ID: id}, p)
 }
 
 // ServeDaemon calls Share.
@@ -345,6 +364,12 @@ func (p *ShowMessageParams) ServeEditor(e Editor) any {
 	return nil
 }
 
+// ServeEditor calls PublishDiagnostics.
+func (p *PublishDiagnosticsParams) ServeEditor(e Editor) any {
+	e.PublishDiagnostics(p)
+	return nil
+}
+
 // ServeEditor calls SessionChanged.
 func (p *SessionChanged) ServeEditor(e Editor) any {
 	e.SessionChanged(p)
@@ -406,6 +431,10 @@ func newDaemonParams(method string) DaemonParams {
 		return new(SaveParams)
 	case "workspace/textDocumentContent":
 		return new(TextDocumentContentParams)
+	case "workspace/executeCommand":
+		return new(ExecuteCommandParams)
+	case "textDocument/codeAction":
+		return new(CodeActionParams)
 	case "session/share":
 		return new(ShareParams)
 	case "session/widen":
@@ -467,6 +496,8 @@ func newEditorParams(method string) EditorParams {
 		return new(ProgressParams)
 	case "window/showMessage":
 		return new(ShowMessageParams)
+	case "textDocument/publishDiagnostics":
+		return new(PublishDiagnosticsParams)
 	case "session/changed":
 		return new(SessionChanged)
 	case "document/changed":
@@ -491,6 +522,8 @@ func IsRequest(method string) bool {
 		"document/verify",
 		"document/save",
 		"workspace/textDocumentContent",
+		"workspace/executeCommand",
+		"textDocument/codeAction",
 		"session/share",
 		"session/widen",
 		"session/join",

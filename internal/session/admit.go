@@ -111,7 +111,11 @@ func (e *Engine) askAdmission(c *client, k *knock) {
 // knockAnswered takes one editor's answer: the first real one wins; an error or no choice is none.
 func (e *Engine) knockAnswered(k *knock, ev ClientAnswered) {
 	k.asked = slices.DeleteFunc(k.asked, func(q question) bool { return q.call == ev.Call })
-	if k.done || ev.Err != nil {
+	if k.done {
+		return
+	}
+	e.unanswered(k, ev)
+	if ev.Err != nil {
 		return
 	}
 	switch got := ev.Result.(type) {

@@ -26,7 +26,11 @@ type client struct {
 	mirrors []*mirror
 	private []*private
 
-	leading      *leading  // its person follows a member, or was called
+	folders []protocol.DocumentURI // that are open in the editor
+	lastURI protocol.DocumentURI   // of the document that it spoke of last
+	hints   *hints                 // nil if its person is not shown the others by diagnostics
+	leading *leading               // its person follows a member, or was called
+
 	presence     *presence // where its person is, nil if in no shared document
 	placeSession *session  // of presence
 	presenceSeq  uint64
@@ -153,6 +157,9 @@ func (e *Engine) clientAnswered(ev ClientAnswered) {
 		return
 	}
 	delete(e.calls, ev.Call)
+	if asked.said != "" && ev.Err != nil && ev.Err.Code == protocol.CodeMethodNotFound { // it can't be asked: it is told
+		e.tell(e.client(ev.Conn), protocol.MessageInfo, asked.said)
+	}
 	switch {
 	case asked.mirror != nil:
 		res, _ := ev.Result.(*protocol.ApplyWorkspaceEditResult)
@@ -166,6 +173,8 @@ func (e *Engine) clientAnswered(ev ClientAnswered) {
 	case asked.saving != nil:
 		got, _ := ev.Result.(*protocol.SaveBufferResult)
 		e.bufferSaved(asked.saving, ev.Err == nil && got != nil && got.Saved)
+	case asked.command != nil:
+		asked.command(ev)
 	}
 }
 

@@ -115,6 +115,12 @@ type CreateEntry struct {
 	Kind    protocol.EntryKind
 }
 
+// Copy puts a text, which is a secret, into this machine's clipboard; Copied answers.
+type Copy struct {
+	Op   OpID
+	Text string
+}
+
 // OpenRoom lets guests find the session.
 type OpenRoom struct {
 	Session string
@@ -201,6 +207,7 @@ func (LoadFile) effect()    {}
 func (SaveFile) effect()    {}
 func (ListFolder) effect()  {}
 func (CreateEntry) effect() {}
+func (Copy) effect()        {}
 func (OpenRoom) effect()    {}
 func (NewCode) effect()     {}
 func (CloseRoom) effect()   {}

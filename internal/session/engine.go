@@ -18,6 +18,8 @@ type Config struct {
 	PID     int
 	// Auto: the daemon ends when its last client and session have been gone for IdleGrace.
 	Auto bool
+	// Invitation tells whether a text is a code or a link, and of a link whose server it leads to. nil: none ever is.
+	Invitation func(text string) (server string, ok bool)
 	// KeepRuns of a document's history are kept; 0 stands for the constant. Tests make it small.
 	KeepRuns int
 }
@@ -38,8 +40,10 @@ type Engine struct {
 	lastCall  uint64
 	lastJoin  JoinID
 	lastPlace uint64
+	lastAside uint64
 	ops       map[OpID]func(Event)
 	calls     map[uint64]*call
+	asides    map[protocol.RequestID]func(any, *protocol.Error) // answers to what commands ask of the engine
 	links     map[LinkID]*remote
 	healed    int
 	idle      time.Time // since when nobody is here; zero while somebody is
@@ -51,11 +55,13 @@ type Engine struct {
 // call is a question put to an editor.
 type call struct {
 	conn    protocol.ConnID
-	mirror  *mirror     // workspace/applyEdit
-	knock   *knock      // session/admit or window/showMessageRequest
-	leading *leading    // window/showDocument
-	summons *leading    // window/showMessageRequest: whether to go there
-	saving  *bufferSave // textDocument/saveBuffer
+	mirror  *mirror              // workspace/applyEdit
+	knock   *knock               // session/admit or window/showMessageRequest
+	leading *leading             // window/showDocument
+	summons *leading             // window/showMessageRequest: whether to go there
+	saving  *bufferSave          // textDocument/saveBuffer
+	command func(ClientAnswered) // window/showMessageRequest of a command
+	said    string               // the question, to be told where none can be asked; "" where the asker sees to that
 }
 
 // Times that the engine waits.
@@ -86,11 +92,12 @@ const (
 // New makes an engine.
 func New(cfg Config) *Engine {
 	return &Engine{
-		cfg:   cfg,
-		rng:   rand.NewChaCha8(cfg.Seed),
-		ops:   map[OpID]func(Event){},
-		calls: map[uint64]*call{},
-		links: map[LinkID]*remote{},
+		cfg:    cfg,
+		rng:    rand.NewChaCha8(cfg.Seed),
+		ops:    map[OpID]func(Event){},
+		calls:  map[uint64]*call{},
+		asides: map[protocol.RequestID]func(any, *protocol.Error){},
+		links:  map[LinkID]*remote{},
 	}
 }
 
@@ -119,6 +126,7 @@ func (e *Engine) Deadline() time.Time {
 	}
 	for _, c := range e.clients {
 		at(c.presenceDue)
+		at(c.hints.deadline())
 	}
 	if e.ended {
 		at(e.stopBy)
@@ -152,6 +160,8 @@ func (e *Engine) take(ev Event) {
 	case Listed:
 		e.finish(ev.Op, ev)
 	case Created:
+		e.finish(ev.Op, ev)
+	case Copied:
 		e.finish(ev.Op, ev)
 	case RoomOpened, RoomFailed, CodeChanged, Knocked, KnockGone, GuestLinked:
 		e.takeRoom(ev)
@@ -213,6 +223,9 @@ func (e *Engine) finish(op OpID, ev Event) {
 func (e *Engine) ask(c *client, p protocol.EditorParams, what call) uint64 {
 	e.lastCall++
 	what.conn = c.id
+	if q, ok := p.(*protocol.ShowMessageRequestParams); ok && what.knock == nil && what.command == nil {
+		what.said = q.Message
+	}
 	e.calls[e.lastCall] = &what
 	e.emit(Ask{Conn: c.id, Call: e.lastCall, Params: p})
 	return e.lastCall
@@ -268,6 +281,9 @@ func (e *Engine) expire() {
 	for _, c := range e.clients {
 		if due(c.presenceDue, e.now) {
 			e.sendPresence(c)
+		}
+		if due(c.hints.deadline(), e.now) {
+			e.sendHints(c)
 		}
 	}
 	if e.ended {

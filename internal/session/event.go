@@ -115,6 +115,12 @@ type Created struct {
 	Err *protocol.Error
 }
 
+// Copied answers Copy: Done is false where there is no program for the clipboard, or it failed.
+type Copied struct {
+	Op   OpID
+	Done bool
+}
+
 // Entry of a folder.
 type Entry struct {
 	Path     docpath.Path
@@ -232,6 +238,7 @@ func (Loaded) event()         {}
 func (Saved) event()          {}
 func (Listed) event()         {}
 func (Created) event()        {}
+func (Copied) event()         {}
 func (RoomOpened) event()     {}
 func (RoomFailed) event()     {}
 func (CodeChanged) event()    {}

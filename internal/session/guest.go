@@ -21,6 +21,7 @@ type join struct {
 	params  *protocol.JoinParams
 	name    string
 	begun   bool
+	told    *client // by sentences, nil unless a command of it began this
 	link    *remote // up, the host's Welcome not yet here
 }
 
@@ -89,6 +90,7 @@ func (e *Engine) takeJoin(ev Event) {
 	switch ev := ev.(type) {
 	case JoinProgressed:
 		if j := e.joining(ev.Join); j != nil {
+			j.tellJoining(e, ev)
 			kind := "report"
 			if !j.begun {
 				j.begun, kind = true, "begin"
@@ -335,6 +337,7 @@ func (e *Engine) takeMembers(s *session, members []wire.Member) {
 			e.setOwnRole(s, protocol.Role(m.Role))
 		}
 	}
+	e.tellStockMembers(s, old)
 	for _, was := range old {
 		if m := s.member(was.ID); m != nil && m.Role != was.Role {
 			e.roleChanged(s, m)

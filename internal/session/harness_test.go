@@ -373,6 +373,8 @@ func (n *node) onDisk(f Effect) {
 		ev = n.w.list(f)
 	case CreateEntry:
 		ev = n.w.create(f)
+	case Copy:
+		ev = Copied{Op: f.Op, Done: true}
 	default:
 		return
 	}

@@ -475,7 +475,11 @@ var methodRows = map[string]methodRow{
 	"TextDocumentContent": {params: func(c *called) protocol.DaemonParams {
 		return &protocol.TextDocumentContentParams{URI: c.w.uri("b.txt")}
 	}},
-	"Share": {params: func(*called) protocol.DaemonParams { return &protocol.ShareParams{Folder: "file:///own", Linger: true} }},
+	"ExecuteCommand": {params: func(*called) protocol.DaemonParams {
+		return &protocol.ExecuteCommandParams{Command: commandCopyCode}
+	}, viewer: "notHost, told"},
+	"CodeAction": {params: func(c *called) protocol.DaemonParams { return &protocol.CodeActionParams{TextDocument: c.doc()} }},
+	"Share":      {params: func(*called) protocol.DaemonParams { return &protocol.ShareParams{Folder: "file:///own", Linger: true} }},
 	"Widen": {params: func(c *called) protocol.DaemonParams {
 		return &protocol.WidenParams{Session: c.host.shared(), Folder: "file:///etc"}
 	}, viewer: hostAlone},

@@ -301,25 +301,37 @@ func (e *Engine) tellPresence(c *client, s *session) {
 	if !s.has(c) {
 		return
 	}
-	msg := &protocol.PresenceChanged{Session: s.id, Cursors: []protocol.Cursor{}}
-	t := telling{e: e, c: c, s: s}
-	if s.state != protocol.SessionEnded {
-		for _, o := range e.clients {
-			if o != c && o.placeSession == s && o.presence != nil {
-				msg.Cursors = append(msg.Cursors, t.cursor(o.presence, nil))
-			}
+	c.hints.changed(e.now)
+	t := e.whereOthersAre(c, s)
+	e.emit(Notify{Conn: c.id, Params: &protocol.PresenceChanged{Session: s.id, Cursors: t.cursors}})
+	c.presenceGap = max(c.presenceGap, time.Duration(1+t.selections/selectionsAtOnce)*presenceGap)
+	e.lead(c, t)
+}
+
+// whereOthersAre makes the list of all cursors but this editor's own.
+func (e *Engine) whereOthersAre(c *client, s *session) *telling {
+	t := &telling{e: e, c: c, s: s, cursors: []protocol.Cursor{}}
+	if s.state == protocol.SessionEnded {
+		return t
+	}
+	for _, o := range e.clients {
+		if o != c && o.placeSession == s && o.presence != nil {
+			t.add(o.presence, nil)
 		}
-		for _, r := range s.remotes {
-			for _, p := range r.sortedCursors() {
-				if p.doc != 0 && s.member(p.member) != nil {
-					msg.Cursors = append(msg.Cursors, t.cursor(p, r.spent))
-				}
+	}
+	for _, r := range s.remotes {
+		for _, p := range r.sortedCursors() {
+			if p.doc != 0 && s.member(p.member) != nil {
+				t.add(p, r.spent)
 			}
 		}
 	}
-	e.emit(Notify{Conn: c.id, Params: msg})
-	c.presenceGap = max(c.presenceGap, time.Duration(1+t.selections/selectionsAtOnce)*presenceGap)
-	e.lead(c, &t)
+	return t
+}
+
+func (t *telling) add(p *presence, owes *spent) {
+	t.cursors = append(t.cursors, t.cursor(p, owes))
+	t.turns = append(t.turns, p.turn)
 }
 
 // selectionsAtOnce are told each presenceGap: 16 people with 16 each.
@@ -330,6 +342,8 @@ type telling struct {
 	e          *Engine
 	c          *client
 	s          *session
+	cursors    []protocol.Cursor
+	turns      []uint64 // of their presences
 	selections int
 	ways       []way // that were worked out for it: most cursors are at the same few versions
 }

@@ -28,10 +28,18 @@ const MaxMessage = 64 << 20
 const MaxEntries = 20000
 
 func reply[R any](e *Engine, r protocol.Request[R], result R) {
+	if then := e.takeAside(r.ID); then != nil {
+		then(result, nil)
+		return
+	}
 	e.emit(Reply{Conn: r.Conn, ID: r.ID, Result: result})
 }
 
 func refuse[R any](e *Engine, r protocol.Request[R], err *protocol.Error) {
+	if then := e.takeAside(r.ID); then != nil {
+		then(nil, err)
+		return
+	}
 	e.emit(ReplyError{Conn: r.Conn, ID: r.ID, Err: err})
 }
 
@@ -51,8 +59,10 @@ func (sv *server) Initialize(r protocol.Request[protocol.InitializeResult], p *p
 	reply(e, r, protocol.InitializeResult{
 		ServerInfo: protocol.ServerInfo{Name: "earshot", Version: e.cfg.Version},
 		Capabilities: protocol.ServerCapabilities{
-			PositionEncoding: c.enc.String(),
-			TextDocumentSync: protocol.TextDocumentSyncOptions{OpenClose: true, Change: 2, Save: true},
+			PositionEncoding:       c.enc.String(),
+			TextDocumentSync:       protocol.TextDocumentSyncOptions{OpenClose: true, Change: 2, Save: true},
+			CodeActionProvider:     true,
+			ExecuteCommandProvider: protocol.ExecuteCommandOptions{Commands: commandNames()},
 			Workspace: protocol.WorkspaceServerCapabilities{
 				TextDocumentContent: protocol.TextDocumentContentOptions{Schemes: []string{scheme}}},
 			Experimental: protocol.ExperimentalServer{Earshot: protocol.EarshotServerCapabilities{
@@ -84,6 +94,7 @@ func (c *client) initialize(p *protocol.InitializeParams) {
 	if w := p.Capabilities.Window; w != nil && w.ShowDocument != nil {
 		c.shows = w.ShowDocument.Support
 	}
+	c.setStock(p)
 	if o := p.InitializationOptions; o != nil {
 		c.name = screen.Line(o.Name, MaxName)
 		if c.exact {
@@ -116,6 +127,8 @@ func (sv *server) Cancel(from protocol.ConnID, p *protocol.CancelParams) {
 func (sv *server) DidOpen(from protocol.ConnID, p *protocol.DidOpenTextDocumentParams) {
 	e := sv.engine()
 	c := e.client(from)
+	c.lastURI = p.TextDocument.URI
+	c.hints.forget(p.TextDocument.URI)
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
 	old := c.mirror(key)
 	if old != nil && old.closing == nil {
@@ -144,9 +157,12 @@ func (sv *server) DidOpen(from protocol.ConnID, p *protocol.DidOpenTextDocumentP
 func (sv *server) DidChange(from protocol.ConnID, p *protocol.DidChangeTextDocumentParams) {
 	e := sv.engine()
 	c := e.client(from)
+	c.lastURI = p.TextDocument.URI
 	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
 	if m := c.mirror(key); m != nil && m.closing == nil {
+		before := m.doc.text.Events()
 		e.didChange(m, report{change: p, at: e.now})
+		e.editedStock(m, p, before)
 		return
 	}
 	if own := c.privateDoc(key); own != nil {
@@ -357,11 +373,8 @@ func (own *private) foldFirst(c *client, before int, after *int) {
 	own.queue = rest
 }
 
-// fold applies what was reported to the text as opened, which then stands as if opened so.
-func (own *private) fold(c *client) {
-	if len(own.queue) == 0 {
-		return
-	}
+// now is the text as it is after what was reported.
+func (own *private) now(c *client) *text.Rope {
 	end := text.DetectLineEnd(own.item.Text)
 	m := &mirror{client: c, end: end}
 	r, _ := c.shown(text.New(end.ToLF(own.item.Text)))
@@ -373,9 +386,17 @@ func (own *private) fold(c *client) {
 			}
 			r.Apply(patch)
 		}
-		own.item.Version = was.change.TextDocument.Version
 	}
-	own.item.Text = end.FromLF(r.String())
+	return r
+}
+
+// fold applies what was reported to the text as opened, which then stands as if opened so.
+func (own *private) fold(c *client) {
+	if len(own.queue) == 0 {
+		return
+	}
+	own.item.Version = own.queue[len(own.queue)-1].change.TextDocument.Version
+	own.item.Text = text.DetectLineEnd(own.item.Text).FromLF(own.now(c).String())
 	for i := range own.asked {
 		own.asked[i].behind = max(0, own.asked[i].behind-len(own.queue))
 	}

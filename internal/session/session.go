@@ -29,9 +29,10 @@ type session struct {
 	remotes []*remote
 	lastNum uint32
 
-	owners []protocol.ConnID
-	linger bool
-	empty  time.Time // since when no connection owns it
+	owners  []protocol.ConnID
+	toldEnd protocol.ConnID // is told of the end by the command that it has given
+	linger  bool
+	empty   time.Time // since when no connection owns it
 
 	// Host.
 	code, link, reach string
@@ -226,6 +227,7 @@ func (e *Engine) tellHappening(h protocol.Happening) {
 			e.emit(Notify{Conn: c.id, Params: &sent})
 		}
 	}
+	e.tellStock(&h)
 }
 
 func (e *Engine) frame(r *remote, ch Channel, f wire.Frame) {

@@ -99,8 +99,11 @@ func writeResults(b *strings.Builder, methods []Method) {
 
 // goType writes a result's type as Go.
 func goType(t Type) string {
-	if t.Nullable {
+	switch {
+	case t.Nullable:
 		return "*" + t.Name
+	case t.Shape == ShapeArray:
+		return "[]" + elemType(*t.Elem)
 	}
 	return t.Name
 }

@@ -41,6 +41,72 @@ export type SessionState = "open" | "reconnecting" | "ended";
  * session. */
 export type Unsaved = "save" | "discard";
 
+/** ExecuteCommandParams of workspace/executeCommand: Command is one of executeCommandProvider's. The first
+ * of Arguments, if there is one, is CommandArguments, or just a string: the code or link for earshot.join,
+ * a member's id or name for the commands about members. What is not given is what there is to choose: the
+ * document that this connection spoke of last, the one session. */
+export interface ExecuteCommandParams {
+  command: string;
+  arguments?: unknown[];
+}
+
+/** CommandArguments say what a command is about. URI is of a document, Member an id or name, Code a code
+ * or link, Range where the person is in the document. */
+export interface CommandArguments {
+  uri?: DocumentURI;
+  session?: string;
+  member?: string;
+  code?: string;
+  range?: Range;
+}
+
+/** ExecuteCommandResult: Message is the sentence that the person was shown too. */
+export interface ExecuteCommandResult {
+  message: string;
+  session?: string;
+}
+
+/** CodeActionParams of textDocument/codeAction: Range is the cursor, or what is selected. */
+export interface CodeActionParams {
+  textDocument: TextDocumentIdentifier;
+  range: Range;
+  context: CodeActionContext;
+}
+
+/** CodeActionContext says why code actions are asked for. Ours have no kind: to one who wants certain
+ * kinds Only there are none. TriggerKind is 2 where the person did not ask. */
+export interface CodeActionContext {
+  only?: string[];
+  triggerKind?: number;
+}
+
+/** Command is a code action in LSP's older form, which every client takes. */
+export interface Command {
+  title: string;
+  command: string;
+  arguments?: CommandArguments[];
+}
+
+/** ExecuteCommandOptions lists the commands. */
+export interface ExecuteCommandOptions {
+  commands: string[];
+}
+
+/** PublishDiagnosticsParams say what an editor is to show in a document, instead of what it was told of it
+ * before. */
+export interface PublishDiagnosticsParams {
+  uri: DocumentURI;
+  diagnostics: Diagnostic[];
+}
+
+/** Diagnostic is a remark at a place: that a member is there. Severity is 4, a hint; Source "earshot". */
+export interface Diagnostic {
+  range: Range;
+  severity: number;
+  source: string;
+  message: string;
+}
+
 /** UndoParams of textDocument/undo. What goes is the last group of what the person at this buffer did,
  * which is a run of typing, a run of deleting with what is then typed in its place, or one other change; a
  * pause of more than 0.7 s, another place or another kind begins a new group. Never parted are the changes
@@ -268,8 +334,15 @@ export interface InitializeParams {
   processId?: number;
   clientInfo?: ClientInfo;
   rootUri?: DocumentURI;
+  workspaceFolders?: WorkspaceFolder[];
   capabilities: ClientCapabilities;
   initializationOptions?: InitializationOptions;
+}
+
+/** WorkspaceFolder is a folder that is open in the editor. */
+export interface WorkspaceFolder {
+  uri: DocumentURI;
+  name: string;
 }
 
 /** ClientInfo names the program at the other end. */
@@ -283,6 +356,7 @@ export interface ClientCapabilities {
   general?: GeneralCapabilities;
   window?: WindowCapabilities;
   workspace?: WorkspaceCapabilities;
+  textDocument?: TextDocumentCapabilities;
   experimental?: ExperimentalCapabilities;
 }
 
@@ -308,6 +382,12 @@ export interface WorkspaceCapabilities {
   applyEdit?: boolean;
 }
 
+/** TextDocumentCapabilities says whether the editor shows diagnostics: whether PublishDiagnostics is
+ * there. */
+export interface TextDocumentCapabilities {
+  publishDiagnostics?: unknown;
+}
+
 /** ExperimentalCapabilities carries what the editor knows of Earshot. */
 export interface ExperimentalCapabilities {
   earshot?: EarshotClientCapabilities;
@@ -326,12 +406,14 @@ export interface EarshotClientCapabilities {
 
 /** InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process;
  * Resume hands back Session.Resume values to a daemon that lost everything, which this version takes no
- * notice of. */
+ * notice of. Hints false keeps a stock client, which knows none of the others, from being shown members as
+ * diagnostics. */
 export interface InitializationOptions {
   name?: string;
   color?: string;
   replica?: string;
   resume?: string[];
+  hints?: boolean;
 }
 
 /** InitializeResult says what the daemon does. */
@@ -350,6 +432,8 @@ export interface ServerInfo {
 export interface ServerCapabilities {
   positionEncoding: string;
   textDocumentSync: TextDocumentSyncOptions;
+  codeActionProvider: boolean;
+  executeCommandProvider: ExecuteCommandOptions;
   workspace: WorkspaceServerCapabilities;
   experimental: ExperimentalServer;
 }
@@ -775,6 +859,12 @@ export interface DaemonRequests {
   "document/save": { params: SaveParams; result: Empty };
   /** Gives the text of a shared document that the editor has not open. */
   "workspace/textDocumentContent": { params: TextDocumentContentParams; result: TextDocumentContentResult };
+  /** Does what a person asks for whose editor knows LSP alone. What waits for other people, such as
+   * earshot.join, is answered at once and told by window/showMessage: clients give up waiting after 10 or
+   * 20 s. */
+  "workspace/executeCommand": { params: ExecuteCommandParams; result: ExecuteCommandResult };
+  /** Offers those of the commands that have a use at a place. */
+  "textDocument/codeAction": { params: CodeActionParams; result: Command[] };
   /** Opens a session as its host. */
   "session/share": { params: ShareParams; result: SessionResult };
   /** Shares more while a session runs. */
@@ -858,6 +948,8 @@ export interface EditorNotifications {
   "$/progress": ProgressParams;
   /** Tells the person one sentence. */
   "window/showMessage": ShowMessageParams;
+  /** Shows a client that knows nothing of Earshot where the others are, a few times a second at most. */
+  "textDocument/publishDiagnostics": PublishDiagnosticsParams;
   /** Tells how a session is now. */
   "session/changed": SessionChanged;
   /** Tells about a document's file. */

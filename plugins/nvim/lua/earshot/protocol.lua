@@ -82,6 +82,63 @@
 ---| "save"
 ---| "discard"
 
+---ExecuteCommandParams of workspace/executeCommand: Command is one of executeCommandProvider's. The first of
+---Arguments, if there is one, is CommandArguments, or just a string: the code or link for earshot.join, a
+---member's id or name for the commands about members. What is not given is what there is to choose: the
+---document that this connection spoke of last, the one session.
+---@class (exact) earshot.ExecuteCommandParams
+---@field command string
+---@field arguments? any[]
+
+---CommandArguments say what a command is about. URI is of a document, Member an id or name, Code a code or
+---link, Range where the person is in the document.
+---@class (exact) earshot.CommandArguments
+---@field uri? earshot.DocumentURI
+---@field session? string
+---@field member? string
+---@field code? string
+---@field range? earshot.Range
+
+---ExecuteCommandResult: Message is the sentence that the person was shown too.
+---@class (exact) earshot.ExecuteCommandResult
+---@field message string
+---@field session? string
+
+---CodeActionParams of textDocument/codeAction: Range is the cursor, or what is selected.
+---@class (exact) earshot.CodeActionParams
+---@field textDocument earshot.TextDocumentIdentifier
+---@field range earshot.Range
+---@field context earshot.CodeActionContext
+
+---CodeActionContext says why code actions are asked for. Ours have no kind: to one who wants certain kinds
+---Only there are none. TriggerKind is 2 where the person did not ask.
+---@class (exact) earshot.CodeActionContext
+---@field only? string[]
+---@field triggerKind? integer
+
+---Command is a code action in LSP's older form, which every client takes.
+---@class (exact) earshot.Command
+---@field title string
+---@field command string
+---@field arguments? earshot.CommandArguments[]
+
+---ExecuteCommandOptions lists the commands.
+---@class (exact) earshot.ExecuteCommandOptions
+---@field commands string[]
+
+---PublishDiagnosticsParams say what an editor is to show in a document, instead of what it was told of it
+---before.
+---@class (exact) earshot.PublishDiagnosticsParams
+---@field uri earshot.DocumentURI
+---@field diagnostics earshot.Diagnostic[]
+
+---Diagnostic is a remark at a place: that a member is there. Severity is 4, a hint; Source "earshot".
+---@class (exact) earshot.Diagnostic
+---@field range earshot.Range
+---@field severity integer
+---@field source string
+---@field message string
+
 ---UndoParams of textDocument/undo. What goes is the last group of what the person at this buffer did, which
 ---is a run of typing, a run of deleting with what is then typed in its place, or one other change; a pause of
 ---more than 0.7 s, another place or another kind begins a new group. Never parted are the changes of one
@@ -275,8 +332,14 @@
 ---@field processId? integer
 ---@field clientInfo? earshot.ClientInfo
 ---@field rootUri? earshot.DocumentURI
+---@field workspaceFolders? earshot.WorkspaceFolder[]
 ---@field capabilities earshot.ClientCapabilities
 ---@field initializationOptions? earshot.InitializationOptions
+
+---WorkspaceFolder is a folder that is open in the editor.
+---@class (exact) earshot.WorkspaceFolder
+---@field uri earshot.DocumentURI
+---@field name string
 
 ---ClientInfo names the program at the other end.
 ---@class (exact) earshot.ClientInfo
@@ -288,6 +351,7 @@
 ---@field general? earshot.GeneralCapabilities
 ---@field window? earshot.WindowCapabilities
 ---@field workspace? earshot.WorkspaceCapabilities
+---@field textDocument? earshot.TextDocumentCapabilities
 ---@field experimental? earshot.ExperimentalCapabilities
 
 ---GeneralCapabilities lists the position encodings that the editor knows, best first; utf-16 if absent.
@@ -308,6 +372,10 @@
 ---@class (exact) earshot.WorkspaceCapabilities
 ---@field applyEdit? boolean
 
+---TextDocumentCapabilities says whether the editor shows diagnostics: whether PublishDiagnostics is there.
+---@class (exact) earshot.TextDocumentCapabilities
+---@field publishDiagnostics? any
+
 ---ExperimentalCapabilities carries what the editor knows of Earshot.
 ---@class (exact) earshot.ExperimentalCapabilities
 ---@field earshot? earshot.EarshotClientCapabilities
@@ -324,11 +392,13 @@
 
 ---InitializationOptions of an Earshot plugin. Replica is a random string, one for each editor process; Resume
 ---hands back Session.Resume values to a daemon that lost everything, which this version takes no notice of.
+---Hints false keeps a stock client, which knows none of the others, from being shown members as diagnostics.
 ---@class (exact) earshot.InitializationOptions
 ---@field name? string
 ---@field color? string
 ---@field replica? string
 ---@field resume? string[]
+---@field hints? boolean
 
 ---InitializeResult says what the daemon does.
 ---@class (exact) earshot.InitializeResult
@@ -344,6 +414,8 @@
 ---@class (exact) earshot.ServerCapabilities
 ---@field positionEncoding string
 ---@field textDocumentSync earshot.TextDocumentSyncOptions
+---@field codeActionProvider boolean
+---@field executeCommandProvider earshot.ExecuteCommandOptions
 ---@field workspace earshot.WorkspaceServerCapabilities
 ---@field experimental earshot.ExperimentalServer
 
@@ -706,6 +778,8 @@
 ---| "document/verify" # Compares an idle buffer with what the daemon believes it holds.
 ---| "document/save" # Writes the host's file.
 ---| "workspace/textDocumentContent" # Gives the text of a shared document that the editor has not open.
+---| "workspace/executeCommand" # Does what a person asks for whose editor knows LSP alone. What waits for other people, such as earshot.join, is answered at once and told by window/showMessage: clients give up waiting after 10 or 20 s.
+---| "textDocument/codeAction" # Offers those of the commands that have a use at a place.
 ---| "session/share" # Opens a session as its host.
 ---| "session/widen" # Shares more while a session runs.
 ---| "session/join" # Enters a session by code or link; answered once admitted.
@@ -749,6 +823,7 @@
 ---| "$/cancelRequest" # Takes a question back that someone else answered.
 ---| "$/progress" # Progress of a join.
 ---| "window/showMessage" # Tells the person one sentence.
+---| "textDocument/publishDiagnostics" # Shows a client that knows nothing of Earshot where the others are, a few times a second at most.
 ---| "session/changed" # Tells how a session is now.
 ---| "document/changed" # Tells about a document's file.
 ---| "presence/changed" # Tells where the others are.
