@@ -9,7 +9,8 @@ import (
 )
 
 // TestStockClients lets two programs on VS Code's own JSON-RPC library, which know nothing of Earshot, edit one text: the
-// host's by its file's URI, the guest's by the session's. Both type at the same time, and both end with the same text.
+// host's by its file's URI, the guest's by the session's. Both type at the same time, and both end with the same text. Another one
+// hosts a whole session by LSP alone.
 func TestStockClients(t *testing.T) {
 	if _, err := os.Stat("testdata/node/node_modules/vscode-jsonrpc"); err != nil {
 		t.Skip("vscode-jsonrpc is not installed: `make tools` does it, and `make test` before the tests")
@@ -22,6 +23,7 @@ func TestStockClients(t *testing.T) {
 		Dir: "testdata/stock",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CLIENT", client)
+			env.Setenv("HOST", filepath.Join(filepath.Dir(client), "host.js"))
 			return setUp(env)
 		},
 		Cmds: commands(),

@@ -256,7 +256,7 @@ func (r *running) begin(ts *testscript.TestScript, name string, after func()) {
 func environment(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{"HOME", "PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "GIT_CONFIG_NOSYSTEM", "TMPDIR",
-		"EARSHOT_NAME", "EARSHOT_SERVER", "EARSHOT_PROFILE", "EARSHOT_SOCKET", "EARSHOT_RELAY_ONLY", "EARSHOT_ICE_SERVERS", "NO_COLOR", "TERM"} {
+		"EARSHOT_NAME", "EARSHOT_SERVER", "EARSHOT_PROFILE", "EARSHOT_SOCKET", "EARSHOT_RELAY_ONLY", "EARSHOT_ICE_SERVERS", "NO_COLOR", "TERM", "WAYLAND_DISPLAY"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
