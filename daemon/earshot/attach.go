@@ -18,7 +18,7 @@ func attachCommand(p *program) *cobra.Command {
 			"earshot attach", "in an editor's configuration, as the server's command",
 			"earshot attach --server wss://meet.example", "with a matchmaker"),
 		Args: arguments(0, 0, ""),
-		RunE: func(c *cobra.Command, _ []string) error { return p.attach(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error { return p.attach(c.Context(), nil) },
 	}
 }
 
@@ -29,35 +29,39 @@ const (
 	farewell = 5 * time.Second
 )
 
-// attach copies bytes both ways until one side ends. It does not look into them.
-func (p *program) attach(ctx context.Context) error {
+// attach copies bytes both ways until one side ends. It does not look into them; a tap, if there is one, gets them too.
+func (p *program) attach(ctx context.Context, t *tap) error {
 	conn, err := p.dialOrStart(ctx, everything)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	out := &busy{to: p.out, wrote: make(chan struct{}, 1)}
-	fromDaemon, fromEditor := make(chan error, 1), make(chan error, 1)
+	toEditor, toDaemon := io.Writer(p.out), io.Writer(conn)
+	if t != nil {
+		toEditor, toDaemon = io.MultiWriter(p.out, t.side(fromDaemon)), io.MultiWriter(conn, t.side(fromEditor))
+	}
+	out := &busy{to: toEditor, wrote: make(chan struct{}, 1)}
+	daemonEnded, editorEnded := make(chan error, 1), make(chan error, 1)
 	// Ends with the daemon's side, which conn.Close ends at the latest.
 	go func() {
 		_, err := io.Copy(out, conn)
-		fromDaemon <- err
+		daemonEnded <- err
 	}()
 	// Ends with the editor's side, or with the program: nobody can interrupt the reading of standard input.
 	go func() {
-		_, err := io.Copy(conn, p.in)
-		fromEditor <- err
+		_, err := io.Copy(toDaemon, p.in)
+		editorEnded <- err
 	}()
 	select {
-	case err := <-fromDaemon:
+	case err := <-daemonEnded:
 		return err
-	case <-fromEditor: // an editor that is gone needs no error
+	case <-editorEnded: // an editor that is gone needs no error
 	}
 	last := time.After(farewell)
 	for {
 		select {
 		case <-out.wrote:
-		case <-fromDaemon:
+		case <-daemonEnded:
 			return nil
 		case <-time.After(quiet):
 			return nil

@@ -46,7 +46,7 @@ func newRoot(p *program) *cobra.Command {
 		grouped("people", shareCommand(p), joinCommand(p), admitCommand(p), refuseCommand(p), roleCommand(p), removeCommand(p),
 			inviteCommand(p), widenCommand(p), leaveCommand(p), statusCommand(p), doctorCommand(p))...)
 	root.AddCommand(
-		grouped("scripts", catCommand(p), editCommand(p), eventsCommand(p), rpcCommand(p), attachCommand(p))...)
+		grouped("scripts", catCommand(p), editCommand(p), eventsCommand(p), rpcCommand(p), attachCommand(p), tapCommand(p))...)
 	root.AddCommand(
 		grouped("servers", daemonCommand(p), signalCommand(p), versionCommand(p))...)
 	root.SetHelpCommandGroupID("servers")

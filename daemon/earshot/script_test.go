@@ -33,6 +33,7 @@ import (
 //	expect NAME REGEXP [VAR…]   waits until the output of NAME matches, and keeps what its groups matched
 //	type NAME LINE              writes a line to its standard input
 //	keys NAME TEXT              writes what is no line
+//	send NAME FILE              writes what a file holds
 //	columns NAME N              makes its terminal so wide
 //	close NAME                  closes its standard input
 //	interrupt NAME              sends it SIGINT
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine, "keys": typeKeys, "columns": setColumns,
+		"code": code, "start": start, "program": begin, "terminal": terminal, "expect": expect, "type": typeLine, "keys": typeKeys, "send": sendFile, "columns": setColumns,
 		"interrupt": interrupt, "finish": finish, "close": closeInput, "converge": converge, "until": until, "frames": frames,
 	}
 }
@@ -324,6 +325,14 @@ func typeKeys(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: keys NAME TEXT")
 	}
 	_, err := io.WriteString(named(ts, args[0]).in, args[1])
+	ts.Check(err)
+}
+
+func sendFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: send NAME FILE")
+	}
+	_, err := io.WriteString(named(ts, args[0]).in, ts.ReadFile(args[1]))
 	ts.Check(err)
 }
 

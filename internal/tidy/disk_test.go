@@ -35,6 +35,7 @@ var throughRoot = map[string]struct {
 	"internal/rpc/socket_unix.go":       {[]string{"os.Stat", "os.Lstat", "os.MkdirAll", "os.Chmod", "os.OpenFile", "os.Remove"}, "the daemon's socket, its lock and their folder"},
 	"daemon/settings/file.go":           {[]string{"os.Open"}, "the person's own settings"},
 	"daemon/earshot/share.go":           {[]string{"os.Stat", "os.Open"}, "what the host typed, and the terminal"},
+	"daemon/earshot/tap.go":             {[]string{"os.OpenFile"}, "the file that the person named, for messages of their own editor"},
 	"daemon/earshot/private_unix.go":    {[]string{"os.OpenFile"}, "where the runtime's last words go: nowhere"},
 	"daemon/earshot/private_windows.go": {[]string{"os.OpenFile"}, "as on unix"},
 	"daemon/earshot/document.go":        {[]string{"os.Stat"}, "what the person typed: a file of their own or one of the session"},
