@@ -38,7 +38,8 @@ func (p *program) attach(ctx context.Context, t *tap) error {
 	defer conn.Close()
 	toEditor, toDaemon := io.Writer(p.out), io.Writer(conn)
 	if t != nil {
-		toEditor, toDaemon = io.MultiWriter(p.out, t.side(fromDaemon)), io.MultiWriter(conn, t.side(fromEditor))
+		// The tap is first, so that no answer stands before its question.
+		toEditor, toDaemon = io.MultiWriter(t.side(fromDaemon), p.out), io.MultiWriter(t.side(fromEditor), conn)
 	}
 	out := &busy{to: toEditor, wrote: make(chan struct{}, 1)}
 	daemonEnded, editorEnded := make(chan error, 1), make(chan error, 1)

@@ -212,9 +212,14 @@ func (s *sharing) kill() {
 
 // await waits until a text has been written.
 func (o *output) await(want string) error {
+	return o.until(func(text string) bool { return strings.Contains(text, want) }, want)
+}
+
+// until waits until what has been written is right.
+func (o *output) until(right func(string) bool, want string) error {
 	for limit := time.After(patience); ; {
 		text, more := o.now()
-		if strings.Contains(text, want) {
+		if right(text) {
 			return nil
 		}
 		select {

@@ -75,8 +75,8 @@ func openTap(name string) (*os.File, error) {
 	return file, err
 }
 
-// tap shows what passes on a connection. It never holds up what passes: who writes to it does so after the bytes have gone on,
-// and what its output is too slow for is counted and left out.
+// tap shows what passes on a connection, in its order. It holds up what passes for as long as it takes to read it and no longer: what
+// its output is too slow for is counted and left out.
 type tap struct {
 	folding folding
 	lines   chan string   // nil after close
@@ -110,7 +110,7 @@ const (
 func newTap(to io.Writer, f folding) *tap {
 	lines := make(chan string, maxTapLines)
 	t := &tap{folding: f, lines: lines, over: make(chan struct{}), calls: [2]map[string]tapCall{{}, {}}}
-	// Ends with close, or, if the output hangs, with the program.
+	// It ends with close, or, if the output hangs, with the program.
 	go func() {
 		defer close(t.over)
 		for line := range lines {
