@@ -115,6 +115,27 @@ t.test('a cursor and a selection are drawn with the name, and go', function()
   t.equal(marks(), {})
 end)
 
+t.test('[cursors] several selections, forwards and backwards, several cursors, one name', function()
+  local several = cursor('aaaaaaaaaa', at(0, 0), at(0, 2))
+  several.selections[2] = { anchor = at(0, 2), active = at(0, 2) }
+  several.selections[3] = { anchor = at(2, 3), active = at(1, 4) }
+  show({ several })
+  local ranges, cursors, names = {}, {}, {}
+  for _, mark in ipairs(marks()) do
+    names[#names + 1] = mark[4].virt_text and mark[2] .. mark[4].virt_text[1][1]
+    local group = mark[4].hl_group or ''
+    if group:match('^EarshotSelection') then
+      ranges[#ranges + 1] = { mark[2], mark[3], mark[4].end_row, mark[4].end_col }
+    elseif group:match('^EarshotCursor') then
+      cursors[#cursors + 1] = { mark[2], mark[3] }
+    end
+  end
+  t.equal(ranges, { { 0, 0, 0, 2 }, { 1, 4, 2, 3 } })
+  t.equal(cursors, { { 0, 2 }, { 1, 4 } }, 'where several are, and where the last selection moves')
+  t.equal(names, { '1 Ada ' })
+  show({})
+end)
+
 t.test('behind the end of a line the first letter stands for the cursor; places are clamped', function()
   for _, place in ipairs({ at(0, 3), at(0, 99), at(99, 0) }) do
     show({ cursor('aaaaaaaaaa', place, place) })
@@ -136,6 +157,53 @@ t.test('a member unknown, a document not open', function()
   t.truthy(#marks() > 0)
   show({})
 end)
+
+t.test('[colours] letters tell members apart, too', function()
+  local members = { { id = 'me', name = 'Ada' } }
+  for i, name in ipairs({ 'Ada', 'Ana', 'a', 'Aa', 'Émile', '日本', '' }) do
+    members[i + 1] = { id = 'm' .. i, name = name }
+  end
+  local letters = presence.letters(members, 'me')
+  t.equal(letters, { m1 = 'A', m2 = 'n', m3 = 'a', m4 = '1', m5 = 'É', m6 = '日', m7 = 's' })
+end)
+
+for term, wish in pairs({ ['vt100'] = 'nil', ['xterm-256color'] = 'true' }) do
+  t.test(('[cursors] [colours] what needs no colour, on a real screen: %s, wish %s'):format(term, wish), function()
+    local there = require('terminal').new(80, 24, term)
+    there:lua(([[
+      vim.g.earshot_plain_cursors = %s
+      fake.texts['earshot://abcdefghij/a'] = 'one two\nthree\n'
+      require('earshot').join('a4x9-k7q2m1')
+      vim.wait(5000, function() return next(require('earshot.session').sessions) ~= nil end, 2)
+      local one = vim.deepcopy(fake.sessions[1])
+      one.members[3] = { id = 'nnnnnnnnnn', name = 'Ana', color = 'x', role = 'editor', state = 'here' }
+      fake:notify('session/changed', { session = one })
+      vim.cmd.edit('earshot://abcdefghij/a')
+      local function cursor(member, from, to)
+        return { member = member, client = 'c', textDocument = { uri = 'earshot://abcdefghij/a' }, selections = {
+          { anchor = { line = 0, character = from }, active = { line = 0, character = to } },
+        } }
+      end
+      fake:notify('presence/changed', { session = one.id, cursors = {
+        cursor('aaaaaaaaaa', 1, 1), cursor('nnnnnnnnnn', 4, 7),
+      } })
+      fake.settle()
+    ]]):format(wish))
+    there:shows('oAne twon Ada n Ana')
+    local look = there:lua([[
+      local found = {}
+      for name, look in pairs(vim.api.nvim_get_hl(0, {})) do
+        if name:match('^Earshot') then
+          found[name:match('^%a+')] = { look.reverse or false, look.underline or false, look.cterm.reverse or false }
+        end
+      end
+      return found
+    ]])
+    t.equal(look.EarshotCursor, { true, false, true })
+    t.equal(look.EarshotSelection[2], true)
+    there:stop()
+  end)
+end
 
 t.test('eight members have eight colours; the session gives them, the palette where it does not', function()
   local members, seen = { { id = 'me', color = '#e69f00' } }, {}

@@ -58,6 +58,9 @@ Buffer.__index = Buffer
 ---@type table<integer, earshot.Buffer>
 M.attached = {}
 
+--- Called when a change was told that the daemon did not ask for.
+M.on_own_change = nil ---@type fun()?
+
 ---@param uri string
 local function decode(uri)
   return (uri:gsub('%%(%x%x)', function(hex)
@@ -277,6 +280,9 @@ function Buffer:report(changes)
   end
   self:tell(changes, self.command == command)
   self.command = command
+  if M.on_own_change then
+    M.on_own_change()
+  end
   inserted = vim.api.nvim_get_mode().mode:match('^[iR]') and self or nil
   end_command()
 end

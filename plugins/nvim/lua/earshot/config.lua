@@ -9,6 +9,7 @@ M.OLDEST_NVIM = '0.10'
 ---@field name? string the name that others see
 ---@field auto? boolean attach by itself when a daemon is running (default true)
 ---@field own_undo? boolean map u and CTRL-R in shared buffers to the daemon's undo of one's own edits (default false)
+---@field plain_cursors? boolean mark the others' cursors so that no colour is needed (default: where there is none)
 
 --- What setup() was given; `vim.g.earshot_<key>` is stronger, so that it works without calling setup at all.
 ---@type earshot.Options
@@ -44,6 +45,26 @@ end
 function M.own_undo()
   local own = get('own_undo')
   return own == true or own == 1
+end
+
+--- Whether any screen shows colours.
+local function has_colours()
+  local screens = vim.api.nvim_list_uis()
+  for _, screen in ipairs(screens) do
+    if screen.rgb or (screen.term_colors or 8) >= 8 then
+      return true
+    end
+  end
+  return #screens == 0
+end
+
+---@return boolean
+function M.plain_cursors()
+  local plain = get('plain_cursors')
+  if plain == nil then
+    return not has_colours()
+  end
+  return plain == true or plain == 1
 end
 
 --- The plugin's own folder: this file is <folder>/lua/earshot/config.lua.

@@ -1,12 +1,16 @@
 --- Earshot for Neovim: one text in several editors. This plugin reports and applies; the daemon does all the rest.
 ---
----   :Earshot share|join|leave|members|invite|open|follow|admit|refuse|role|remove|undo|redo|log
+---   :Earshot share|widen|join|leave|members|invite|open|jump|follow|summon|look|admit|refuse|role|remove|undo|redo|log
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
+local lead = require('earshot.lead')
 local leftovers = require('earshot.leftovers')
+local members = require('earshot.members')
+local place = require('earshot.place')
 local presence = require('earshot.presence')
 local session = require('earshot.session')
+local target = require('earshot.target')
 local ui = require('earshot.ui')
 
 local M = {}
@@ -22,50 +26,6 @@ local MOST_NAMED = 5
 ---@field id? integer the request, to cancel it
 
 local joining ---@type earshot.Joining?
-
---- Runs `act` on a connection, or says why there is none.
----@param act fun()
-local function with_daemon(act)
-  session.connect(function(problem)
-    if problem then
-      return ui.say(problem, vim.log.levels.ERROR)
-    end
-    act()
-  end)
-end
-
----@param one earshot.Session
----@return string
-local function describe(one)
-  local others = #(one.members or {}) - 1
-  local own = one.folder and one.folder:match('^file:')
-  local what = own and vim.fn.fnamemodify(vim.uri_to_fname(one.folder), ':~') or nil
-  return ('%s%s, %d other%s'):format(
-    one.role == 'host' and 'yours' or 'as ' .. one.role,
-    what and ' of ' .. what or '',
-    others,
-    others == 1 and '' or 's'
-  )
-end
-
---- Runs `act` on the session there is, or on the one chosen.
----@param act fun(one: earshot.Session)
-local function with_session(act)
-  with_daemon(function()
-    local all = session.list()
-    if #all == 0 then
-      return ui.say('There is no session: begin one by :Earshot share, or :Earshot join CODE.', vim.log.levels.WARN)
-    end
-    if #all == 1 then
-      return act(all[1])
-    end
-    vim.ui.select(all, { prompt = 'Which session?', format_item = describe }, function(one)
-      if one then
-        act(one)
-      end
-    end)
-  end)
-end
 
 ---@param one earshot.Session
 local function show_code(one)
@@ -127,38 +87,107 @@ local function attach_before(wanted)
   return held
 end
 
+--- Shares what is wished for, with the texts that nobody saved; then takes the session as it is.
+---@param wanted earshot.Wish
+---@param method string session/share or session/widen
+---@param params table
+---@param done fun(one: earshot.Session)
+local function send_wish(wanted, method, params, done)
+  local held = attach_before(wanted)
+  session.request(method, vim.tbl_extend('force', params, wanted), function(err, result)
+    for _, attached in ipairs(held) do
+      attached.held = nil
+    end
+    if err then
+      host.refresh(session)
+      return ui.fail(err)
+    end
+    local documents = host.documents[result.session.id] or {}
+    host.documents[result.session.id] = documents
+    for _, uri in ipairs(wanted.documents or {}) do
+      documents[uri] = true
+    end
+    session.update(result.session)
+    done(result.session)
+  end)
+end
+
+---@param wanted earshot.Wish
+local function share(wanted)
+  send_wish(wanted, 'session/share', { name = config.name() }, show_code)
+end
+
+---@param wanted earshot.Wish
+---@param one earshot.Session
+local function widen(wanted, one)
+  send_wish(wanted, 'session/widen', { session = one.id }, function(now)
+    ui.say(('Added%s.'):format(now.code and ', under the same code ' .. now.code or ''))
+  end)
+end
+
+--- Where something is shared already, both could be meant; who is in that session would see what the person may have
+--- meant for somebody else.
+---@param wanted earshot.Wish
+---@param own earshot.Session[]
+local function share_or_widen(wanted, own)
+  local choices = vim.tbl_map(function(one)
+    return { label = ('Add it to the session that is %s'):format(target.describe(one)), one = one }
+  end, own)
+  choices[#choices + 1] = { label = 'Begin another session, with a code of its own' }
+  vim.ui.select(choices, {
+    prompt = 'Something is shared already:',
+    format_item = function(choice)
+      return choice.label
+    end,
+  }, function(choice)
+    if choice and choice.one then
+      widen(wanted, choice.one)
+    elseif choice then
+      share(wanted)
+    end
+  end)
+end
+
 ---@param path? string a folder, a file, or "-" for the current buffer; the current folder without
 function M.share(path)
   local wanted, problem = wish(path)
   if not wanted then
     return ui.say(problem, vim.log.levels.ERROR)
   end
-  with_daemon(function()
-    local held = attach_before(wanted)
-    local params = vim.tbl_extend('force', { name = config.name() }, wanted)
-    session.request('session/share', params, function(err, result)
-      for _, attached in ipairs(held) do
-        attached.held = nil
-      end
-      if err then
-        host.refresh(session)
-        return ui.fail(err)
-      end
-      local documents = host.documents[result.session.id] or {}
-      host.documents[result.session.id] = documents
-      for _, uri in ipairs(wanted.documents or {}) do
-        documents[uri] = true
-      end
-      session.update(result.session)
-      show_code(result.session)
-    end)
+  target.with_daemon(function()
+    local own = vim.tbl_filter(target.is_own, session.list())
+    if #own > 0 then
+      return share_or_widen(wanted, own)
+    end
+    share(wanted)
   end)
 end
 
----@param code string
-local function join(code)
-  leftovers.forget_code(code)
-  with_daemon(function()
+--- Shares more in a session that runs, under the code that it has.
+---@param path? string as with share
+function M.widen(path)
+  local wanted, problem = wish(path)
+  if not wanted then
+    return ui.say(problem, vim.log.levels.ERROR)
+  end
+  target.with_session(function(one)
+    widen(wanted, one)
+  end, target.is_own)
+end
+
+--- What is behind a link that opens VS Code: those who send one need not know what it is pasted into.
+---@param typed string
+---@return string code or link
+local function invitation(typed)
+  local code = typed:match('^%a[%w+.-]*://earshot%.earshot/join#(.+)$')
+  return code and vim.uri_decode(code) or typed
+end
+
+---@param typed string a code or a link
+local function join(typed)
+  leftovers.forget_code(typed)
+  local code = invitation(typed)
+  target.with_daemon(function()
     ui.say('Joining; the host is asked to let you in.')
     local this = {}
     joining = this
@@ -172,7 +201,7 @@ local function join(code)
       end
       session.update(result.session)
       if result.session.role ~= 'host' then
-        ui.say(('Joined %s: :Earshot open picks a file.'):format(describe(result.session)))
+        ui.say(('Joined %s: :Earshot open picks a file.'):format(target.describe(result.session)))
       end
     end)
   end)
@@ -247,55 +276,14 @@ function M.leave()
     joining = nil
     return ui.say('No longer joining.')
   end
-  with_session(leave)
+  target.with_session(leave)
 end
 
----@param one earshot.Session
----@param member earshot.Member
----@return string
-local function where(one, member)
-  for _, cursor in ipairs(presence.cursors[one.id] or {}) do
-    local selection = cursor.selections and cursor.selections[#cursor.selections]
-    if cursor.member == member.id and cursor.textDocument and selection then
-      local _, path = guest.split(cursor.textDocument.uri)
-      path = path or vim.fn.fnamemodify(vim.uri_decode(cursor.textDocument.uri), ':t')
-      return ('%s:%d'):format(ui.clean(path), selection.active.line + 1)
-    end
-  end
-  return ''
-end
-
----@param one earshot.Session
----@return string[]
-local function member_lines(one)
-  local lines = { one.code and ('Code %s'):format(one.code) or describe(one) }
-  if one.link and one.link ~= '' then
-    lines[#lines + 1] = ('Link %s'):format(one.link)
-  end
-  lines[#lines + 1] = ''
-  for _, member in ipairs(one.members or {}) do
-    local link = member.path or ''
-    if member.rttMs then
-      link = ('%s %d ms'):format(link, math.floor(member.rttMs + 0.5))
-    end
-    local state = member.state == 'here' and '' or ' (' .. member.state .. ')'
-    local you = member.id == one.me and ' (you)' or ''
-    lines[#lines + 1] = vim.trim(
-      ('%-24s  %-6s  %-14s  %s'):format(ui.name(member.name) .. you .. state, member.role, link, where(one, member))
-    )
-  end
-  return lines
-end
-
-function M.members()
-  with_session(function(one)
-    ui.float(member_lines(one), 'Earshot')
-  end)
-end
+M.members = members.show
 
 --- Makes a new code and link; the old ones are void.
 function M.invite()
-  with_session(function(one)
+  target.with_session(function(one)
     session.request('session/invite', { session = one.id }, function(err, made)
       if err then
         return ui.fail(err)
@@ -330,28 +318,13 @@ local function list_files(one, done)
   page()
 end
 
---- Opens a document; a host's own as the file it is.
----@param one earshot.Session
----@param uri string
-local function open(one, uri)
-  local _, path = guest.split(uri)
-  if one.role == 'host' and one.folder and path then
-    local file = vim.uri_to_fname(one.folder) .. '/' .. path
-    return vim.cmd({ cmd = 'edit', args = { file }, magic = { file = false, bar = false } })
-  end
-  if uri:match('^file:') then
-    return vim.cmd({ cmd = 'edit', args = { vim.uri_to_fname(uri) }, magic = { file = false, bar = false } })
-  end
-  guest.edit(uri)
-end
-
 ---@param path? string as it is listed; chosen from a list without
 function M.open(path)
-  with_session(function(one)
+  target.with_session(function(one)
     list_files(one, function(entries)
       for _, entry in ipairs(entries) do
         if path and shown_path(entry.uri) == path then
-          return open(one, entry.uri)
+          return place.show(entry.uri)
         end
       end
       if path then
@@ -367,101 +340,36 @@ function M.open(path)
         end,
       }, function(entry)
         if entry then
-          open(one, entry.uri)
+          place.show(entry.uri)
         end
       end)
     end)
   end)
 end
 
----@param one earshot.Session
----@return earshot.Member[]
-local function others(one)
-  return vim.tbl_filter(function(member)
-    return member.id ~= one.me
-  end, one.members or {})
-end
+M.jump, M.role, M.remove = members.jump, members.role, members.remove
 
----@param one earshot.Session
----@param name string
----@return earshot.Member? member none, and the person is told, if nobody here is called that
-local function member_called(one, name)
-  for _, member in ipairs(others(one)) do
-    if ui.name(member.name):lower() == name:lower() then
-      return member
-    end
-  end
-  ui.say(('No %s is here; :Earshot members tells who is.'):format(ui.clean(name)), vim.log.levels.ERROR)
-end
-
----@param name? string a member's name; nobody without
+--- Follows a member, with the view, until the person presses a key.
+---@param name? string the only other one, or chosen from a list, without
 function M.follow(name)
-  with_session(function(one)
-    local member = name and member_called(one, name)
-    if name and not member then
-      return
-    end
-    session.request('presence/follow', { session = one.id, member = member and member.id or vim.NIL }, function(err)
-      if err then
-        return ui.fail(err)
-      end
-      ui.say(member and ('Following %s; :Earshot follow ends it.'):format(ui.name(member.name)) or 'Following nobody.')
+  target.with_session(function(one)
+    target.with_member(one, name, { prompt = 'Follow whom?', only = true }, function(member)
+      lead.follow(one, member)
     end)
   end)
 end
 
---- Changes what a guest may do; the host's alone to say.
----@param name string
----@param role string
-function M.role(name, role)
-  with_session(function(one)
-    local member = member_called(one, name)
-    if not member then
-      return
-    end
-    session.request('member/setRole', { session = one.id, member = member.id, role = role }, function(err)
-      if err then
-        return ui.fail(err)
-      end
-      ui.say(('%s is %s now.'):format(ui.name(member.name), role == 'editor' and 'an editor' or 'a viewer'))
-    end)
-  end)
-end
-
----@param one earshot.Session
----@param member earshot.Member
-local function remove(one, member)
-  session.request('member/remove', { session = one.id, member = member.id }, function(err)
-    if err then
-      return ui.fail(err)
-    end
-    ui.say(('%s was removed; :Earshot invite voids the code.'):format(ui.name(member.name)))
-  end)
-end
-
---- Sends a guest away; the host's alone to do.
----@param name? string chosen from a list without
-function M.remove(name)
-  with_session(function(one)
-    if name then
-      local member = member_called(one, name)
-      return member and remove(one, member)
-    end
-    if #others(one) == 0 then
+--- Asks the others to look where this person is.
+function M.summon()
+  target.with_session(function(one)
+    if #target.others(one) == 0 then
       return ui.say('Nobody else is here.', vim.log.levels.WARN)
     end
-    vim.ui.select(others(one), {
-      prompt = 'Remove whom?',
-      format_item = function(member)
-        return ('%s (%s)'):format(ui.name(member.name), ui.clean(member.role))
-      end,
-    }, function(member)
-      if member then
-        remove(one, member)
-      end
-    end)
+    lead.summon(one)
   end)
 end
+
+M.look = lead.look
 
 --- The guest at the door that is meant; asks where there are several.
 ---@param name? string
@@ -504,23 +412,47 @@ function M.refuse(name)
   end)
 end
 
---- For 'statusline': "" without a session. "earshot 3" counts those who are here, "…" means that the link is being
---- mended, "?1" that one waits at the door.
+--- How the others are connected: the slowest link stands for all.
+---@param all earshot.Session[]
+---@return string
+local function slowest_link(all)
+  local slowest
+  for _, one in ipairs(all) do
+    for _, member in ipairs(target.others(one)) do
+      if member.path and (not slowest or (member.rttMs or 0) > (slowest.rttMs or 0)) then
+        slowest = member
+      end
+    end
+  end
+  return slowest and members.link(slowest) or ''
+end
+
+--- For 'statusline': "" without a session. "earshot 3" counts those who are here, then come what is not as usual and
+--- the way to the others: "earshot 3… viewer direct 12 ms →Ada ?1 Ben calls".
 ---@return string
 function M.statusline()
   local all = session.list()
   if #all == 0 then
     return ''
   end
-  local here, mending = 0, not session.up()
+  local here, mending, looks_only = 0, not session.up(), true
   for _, one in ipairs(all) do
     mending = mending or one.state == 'reconnecting'
+    looks_only = looks_only and one.role == 'viewer'
     for _, member in ipairs(one.members or {}) do
       here = here + (member.state ~= 'waiting' and 1 or 0)
     end
   end
-  local waiting = #ui.waiting()
-  return ('earshot %d%s%s'):format(here, mending and '…' or '', waiting > 0 and ' ?' .. waiting or '')
+  local parts = { ('earshot %d%s'):format(here, mending and '…' or '') }
+  local waiting, callers, followed = #ui.waiting(), lead.callers(), lead.followed()
+  vim.list_extend(parts, {
+    looks_only and 'viewer' or '',
+    slowest_link(all),
+    followed and '→' .. followed or '',
+    waiting > 0 and '?' .. waiting or '',
+    #callers > 0 and callers[#callers] .. ' calls' or '',
+  })
+  return (table.concat(parts, ' '):gsub(' +', ' '):gsub(' $', ''))
 end
 
 --- Optional: everything works without it.
@@ -539,7 +471,7 @@ end
 local function member_names()
   local names = {}
   for _, one in ipairs(session.list()) do
-    for _, member in ipairs(others(one)) do
+    for _, member in ipairs(target.others(one)) do
       names[#names + 1] = ui.name(member.name)
     end
   end
@@ -587,12 +519,21 @@ local subcommands = {
       return vim.fn.getcompletion(start, 'file')
     end,
   },
+  widen = {
+    run = M.widen,
+    complete = function(start)
+      return vim.fn.getcompletion(start, 'file')
+    end,
+  },
   join = { run = M.join },
   leave = { run = M.leave },
   members = { run = M.members },
   invite = { run = M.invite },
   open = { run = M.open },
+  jump = { run = M.jump, complete = member_names },
   follow = { run = M.follow, complete = member_names },
+  summon = { run = M.summon },
+  look = { run = M.look },
   admit = { run = M.admit, complete = waiting_names },
   refuse = { run = M.refuse, complete = waiting_names },
   role = {

@@ -1,5 +1,6 @@
 --- Where the others are, and telling them where this person is.
 local buffers = require('earshot.buffer')
+local config = require('earshot.config')
 local ui = require('earshot.ui')
 local units = require('earshot.units')
 local uv = vim.uv or vim.loop
@@ -60,7 +61,7 @@ local function tint(color)
   return hex(mix(r, gr), mix(g, gg), mix(b, gb))
 end
 
----@type table<string, true> groups that are defined
+---@type table<string, boolean> groups that are defined, and whether for screens without colours
 local defined = {}
 
 ---@param color string
@@ -69,16 +70,19 @@ local defined = {}
 local function groups(color, cterm)
   local suffix = color:sub(2)
   local names = { cursor = 'EarshotCursor_' .. suffix, selection = 'EarshotSelection_' .. suffix }
-  if not defined[suffix] then
-    defined[suffix] = true
+  local plain = config.plain_cursors()
+  if defined[suffix] ~= plain then
+    defined[suffix] = plain
+    -- In reverse, which is all that a screen without colours has.
     vim.api.nvim_set_hl(0, names.cursor, {
-      bg = color,
-      fg = letters_on(color),
-      ctermbg = cterm,
-      ctermfg = letters_on(color) == '#000000' and 0 or 15,
+      fg = color,
+      bg = letters_on(color),
+      ctermfg = cterm,
+      ctermbg = letters_on(color) == '#000000' and 0 or 15,
       bold = true,
+      reverse = true,
     })
-    vim.api.nvim_set_hl(0, names.selection, { bg = tint(color), ctermbg = cterm })
+    vim.api.nvim_set_hl(0, names.selection, { bg = tint(color), ctermbg = cterm, underline = plain })
   end
   return names
 end
@@ -106,6 +110,26 @@ function M.colors(members, me)
     end
   end
   return colors
+end
+
+--- A letter for each member but oneself, of its name if it can be: where there is no colour to tell them apart.
+---@param members table[]
+---@param me string
+---@return table<string, string> by member id
+function M.letters(members, me)
+  local taken, letters = {}, {}
+  for _, member in ipairs(members) do
+    if member.id ~= me then
+      local candidates = vim.fn.split((ui.name(member.name):gsub('%s', '')) .. '123456789', [[\zs]])
+      for _, letter in ipairs(candidates) do
+        if not taken[letter] then
+          taken[letter], letters[member.id] = true, letter
+          break
+        end
+      end
+    end
+  end
+  return letters
 end
 
 ---@param buf integer
@@ -140,11 +164,17 @@ local function draw_selection(buf, group, selection)
   end
 end
 
---- Draws a cursor on its character; behind the line's end it is the name's first letter. The name follows the line.
-local function draw_cursor(buf, group, at, name)
+--- Draws a cursor on its character; behind the line's end a letter stands for it. Without colours the letter stands
+--- before the character, too, and so tells the cursors of one line apart.
+---@param buf integer
+---@param group string
+---@param at table position
+---@param letter string
+local function draw_cursor(buf, group, at, letter)
   local row, column = place(buf, at)
   local line = vim.api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
-  if column < #line then
+  local plain = config.plain_cursors()
+  if column < #line and not plain then
     vim.api.nvim_buf_set_extmark(buf, namespace, row, column, {
       end_col = units.after_char(line, column),
       hl_group = group,
@@ -152,34 +182,49 @@ local function draw_cursor(buf, group, at, name)
     })
   else
     vim.api.nvim_buf_set_extmark(buf, namespace, row, column, {
-      virt_text = { { vim.fn.strcharpart(name, 0, 1), group } },
-      virt_text_pos = 'overlay',
+      virt_text = { { letter, group } },
+      virt_text_pos = plain and 'inline' or 'overlay',
       priority = 160,
     })
   end
+end
+
+--- Writes who it is behind the line.
+local function draw_name(buf, group, at, who)
+  local row, column = place(buf, at)
+  local known = vim.startswith(who.name, who.letter) or not config.plain_cursors()
   vim.api.nvim_buf_set_extmark(buf, namespace, row, column, {
-    virt_text = { { ' ' .. name .. ' ', group } },
+    virt_text = { { (' %s '):format(known and who.name or who.letter .. ' ' .. who.name), group } },
     virt_text_pos = 'eol',
     priority = 160,
   })
 end
 
+---@class earshot.Look
+---@field color {[1]: string, [2]: integer}
+---@field letter? string
+
 ---@param session_id string
 ---@param cursor table
----@param color {[1]: string, [2]: integer}
-local function draw(session_id, cursor, color)
+---@param look earshot.Look
+local function draw(session_id, cursor, look)
   local attached = cursor.textDocument and buffers.of_uri(cursor.textDocument.uri)
   if not attached or not vim.api.nvim_buf_is_loaded(attached.buf) then
     return
   end
   local member = session.member(session_id, cursor.member)
-  local names = groups(color[1], color[2])
-  for _, selection in ipairs(cursor.selections or {}) do
+  local name = ui.name(member and member.name)
+  local names = groups(look.color[1], look.color[2])
+  local all = cursor.selections or {}
+  local who = { name = name, letter = look.letter or vim.fn.strcharpart(name, 0, 1) }
+  for i, selection in ipairs(all) do
     draw_selection(attached.buf, names.selection, selection)
+    if i == #all or vim.deep_equal(selection.anchor, selection.active) then
+      draw_cursor(attached.buf, names.cursor, selection.active, who.letter)
+    end
   end
-  local last = (cursor.selections or {})[#(cursor.selections or {})]
-  if last then
-    draw_cursor(attached.buf, names.cursor, last.active, ui.name(member and member.name))
+  if #all > 0 then
+    draw_name(attached.buf, names.cursor, all[#all].active, who)
   end
 end
 
@@ -191,8 +236,10 @@ function M.redraw()
   for id, cursors in pairs(M.cursors) do
     local known = session.sessions[id]
     local colors = known and M.colors(known.members or {}, known.me) or {}
+    local letters = known and M.letters(known.members or {}, known.me) or {}
     for _, cursor in ipairs(cursors) do
-      draw(id, cursor, colors[cursor.member] or M.PALETTE[#M.PALETTE])
+      local color = colors[cursor.member] or M.PALETTE[#M.PALETTE]
+      draw(id, cursor, { color = color, letter = letters[cursor.member] })
     end
   end
 end
@@ -201,6 +248,18 @@ end
 function M.changed(params)
   M.cursors[params.session] = #params.cursors > 0 and params.cursors or nil
   M.redraw()
+end
+
+--- The place of a member in a document, if it is in one; the first one told of, where it has several editors.
+---@param id string of the session
+---@param member string
+---@return table? cursor with textDocument and selections
+function M.of(id, member)
+  for _, cursor in ipairs(M.cursors[id] or {}) do
+    if cursor.member == member and cursor.textDocument and cursor.selections and #cursor.selections > 0 then
+      return cursor
+    end
+  end
 end
 
 ---@param id string
@@ -322,6 +381,15 @@ function M.moved()
   )
 end
 
+--- Sends what is not sent yet.
+function M.flush()
+  if pending then
+    timer:stop()
+    pending, last_sent = false, uv.now()
+    send()
+  end
+end
+
 ---@param group integer
 ---@param the_session table module earshot.session
 function M.setup(group, the_session)
@@ -330,10 +398,10 @@ function M.setup(group, the_session)
     { 'CursorMoved', 'CursorMovedI', 'ModeChanged', 'WinEnter', 'BufEnter', 'WinScrolled', 'TextChangedI' },
     { group = group, callback = M.moved }
   )
-  vim.api.nvim_create_autocmd({ 'ColorScheme', 'OptionSet' }, {
+  vim.api.nvim_create_autocmd({ 'ColorScheme', 'OptionSet', 'UIEnter' }, {
     group = group,
     callback = function(event)
-      if event.event == 'ColorScheme' or event.match == 'background' then
+      if event.event ~= 'OptionSet' or event.match == 'background' then
         defined = {}
         M.redraw()
       end

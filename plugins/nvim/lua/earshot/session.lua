@@ -7,6 +7,7 @@ local buffers = require('earshot.buffer')
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
+local lead = require('earshot.lead')
 local leftovers = require('earshot.leftovers')
 local presence = require('earshot.presence')
 local rpc = require('earshot.rpc')
@@ -178,6 +179,7 @@ local function end_session(ended)
   M.sessions[ended.id] = nil
   host.documents[ended.id], host.names[ended.id] = nil, nil
   presence.forget(ended.id)
+  lead.update(ended)
   if not known then
     return
   end
@@ -219,6 +221,7 @@ function M.update(session)
     leftovers.watch()
   end
   tell_of_members(old, session)
+  lead.update(session)
   if old and old.state ~= session.state then
     ui.say(
       session.state == 'reconnecting' and 'The link to the others broke; typing goes on and is sent once it is back.'
@@ -231,6 +234,7 @@ function M.update(session)
   end
   host.refresh(M)
   presence.redraw()
+  require('earshot.members').refresh(session.id)
   vim.cmd.redrawstatus()
 end
 
@@ -259,7 +263,10 @@ local notifications = {
     M.update(params.session)
   end,
   ['document/changed'] = document_changed,
-  ['presence/changed'] = presence.changed,
+  ['presence/changed'] = function(params)
+    presence.changed(params)
+    require('earshot.members').refresh(params.session)
+  end,
   ['window/showMessage'] = show_message,
   ['$/progress'] = function(params)
     local value = params.value or {}
@@ -272,31 +279,9 @@ local notifications = {
   end,
   ['$/cancelRequest'] = function(params)
     ui.withdraw(params.id)
+    lead.withdraw(params.id)
   end,
 }
-
----@param params table window/showDocument
----@return boolean
-local function show_document(params)
-  local mode = vim.api.nvim_get_mode().mode
-  if mode ~= 'n' then
-    return false
-  end
-  local attached = buffers.of_uri(params.uri)
-  if attached then
-    vim.api.nvim_set_current_buf(attached.buf)
-  elseif params.uri:match('^earshot://') then
-    guest.edit(params.uri)
-  elseif params.uri:match('^file://') then
-    vim.cmd({ cmd = 'edit', args = { vim.uri_to_fname(params.uri) }, magic = { file = false, bar = false } })
-  else
-    return false
-  end
-  if params.selection then
-    presence.go(params.selection.start)
-  end
-  return true
-end
 
 --- Decides on a guest by a request, since an answer has no reply: only that tells whether the guest still waited. The
 --- daemon takes its question back then; if it has not, the question is answered, too.
@@ -332,7 +317,13 @@ local requests = {
     })
   end,
   ['window/showDocument'] = function(id, params)
-    connection:respond(id, { success = show_document(params) })
+    connection:respond(id, { success = lead.show_document(params) })
+  end,
+  ['window/showMessageRequest'] = function(id, params)
+    local asked = connection
+    lead.called(id, params, function(result)
+      asked:respond(id, result)
+    end)
   end,
 }
 
@@ -445,6 +436,7 @@ local function closed(reason)
     return
   end
   ui.forget_questions()
+  lead.lost()
   presence.cursors = {}
   presence.redraw()
   connected(('The Earshot daemon does not answer (%s); see :checkhealth earshot.'):format(reason or 'no reason given'))
@@ -531,6 +523,7 @@ end
 
 ---@param group integer
 function M.setup(group)
+  lead.setup(M)
   vim.api.nvim_create_autocmd('OptionSet', {
     group = group,
     pattern = 'endofline',

@@ -101,52 +101,97 @@ function M.fail(err)
   M.say(err.message or 'something went wrong', vim.log.levels.ERROR)
 end
 
---- Shows lines in a window that q or Escape closes.
+---@class earshot.FloatOptions
+---@field at_end? boolean shows the last line
+---@field whole? boolean each line stays one, and is cut off by nothing: the caller finds things by line
+---@field footer? string
+
 ---@param lines string[]
----@param title string
----@param at_end? boolean shows the last line
----@return integer buf
-function M.float(lines, title, at_end)
-  local wrapped, width = {}, #title + 2
+---@param options earshot.FloatOptions
+---@return string[]
+local function fold(lines, options)
+  local folded = {}
   for _, line in ipairs(lines) do
-    for _, part in ipairs(note.wrap(M.clean(line), vim.o.columns - 4)) do
-      wrapped[#wrapped + 1] = part
-      width = math.max(width, vim.fn.strdisplaywidth(part))
-    end
+    local clean = M.clean(line)
+    vim.list_extend(folded, options.whole and { clean } or note.wrap(clean, vim.o.columns - 4))
   end
-  lines = wrapped
-  local buf = vim.api.nvim_create_buf(false, true)
+  return folded
+end
+
+--- In the middle, and no larger than needed.
+---@param lines string[]
+---@param least integer width
+---@param height integer
+local function in_the_middle(lines, least, height)
+  local width = least
+  for _, line in ipairs(lines) do
+    width = math.max(width, vim.fn.strdisplaywidth(line))
+  end
+  width = math.max(1, math.min(width, vim.o.columns - 4))
+  height = math.max(1, math.min(height, vim.o.lines - 6))
+  return {
+    relative = 'editor',
+    row = math.max(0, math.floor((vim.o.lines - height) / 2) - 1),
+    col = math.max(0, math.floor((vim.o.columns - width) / 2)),
+    width = width,
+    height = height,
+  }
+end
+
+---@param buf integer
+---@param lines string[]
+local function fill(buf, lines)
   vim.bo[buf].modifiable = true -- 'nomodifiable' may be the person's default
   vim.api.nvim_buf_set_lines(buf, 0, -1, true, lines)
   vim.bo[buf].modifiable = false
+end
+
+--- Shows lines in a window that q or Escape closes.
+---@param lines string[]
+---@param title string
+---@param options? earshot.FloatOptions
+---@return integer buf
+function M.float(lines, title, options)
+  options = options or {}
+  lines = fold(lines, options)
+  local buf = vim.api.nvim_create_buf(false, true)
+  fill(buf, lines)
   vim.bo[buf].bufhidden = 'wipe'
   vim.bo[buf].filetype = 'earshot'
-  width = math.max(1, math.min(width, vim.o.columns - 4))
-  local function place(height)
-    return {
-      relative = 'editor',
-      row = math.max(0, math.floor((vim.o.lines - height) / 2) - 1),
-      col = math.max(0, math.floor((vim.o.columns - width) / 2)),
-      width = width,
-      height = height,
-    }
-  end
-  local look = { style = 'minimal', border = 'rounded', title = ' ' .. title .. ' ' }
-  local win = vim.api.nvim_open_win(buf, true, vim.tbl_extend('force', place(1), look))
+  local least = math.max(#title + 2, #(options.footer or ''))
+  local look = { style = 'minimal', border = 'rounded', title = ' ' .. title .. ' ', footer = options.footer }
+  look.footer_pos = options.footer and 'right' or nil
+  local win = vim.api.nvim_open_win(buf, true, vim.tbl_extend('force', in_the_middle(lines, least, 1), look))
   vim.wo[win][0].wrap = true
   local height = vim.api.nvim_win_text_height(win, {}).all -- of wrapped lines
-  vim.api.nvim_win_set_config(win, place(math.max(1, math.min(height, vim.o.lines - 6))))
-  vim.api.nvim_win_set_cursor(win, { at_end and #lines or 1, 0 })
-  vim.cmd('normal! ' .. (at_end and 'zb' or 'zt'))
+  vim.api.nvim_win_set_config(win, in_the_middle(lines, least, height))
+  vim.api.nvim_win_set_cursor(win, { options.at_end and #lines or 1, 0 })
+  vim.cmd('normal! ' .. (options.at_end and 'zb' or 'zt'))
   for _, key in ipairs({ 'q', '<Esc>' }) do
     vim.keymap.set('n', key, '<Cmd>close<CR>', { buffer = buf, nowait = true })
   end
   return buf
 end
 
+--- Shows other lines in such a window.
+---@param buf integer
+---@param lines string[]
+---@param options earshot.FloatOptions
+function M.refill(buf, lines, options)
+  local win = vim.fn.bufwinid(buf)
+  if win == -1 then
+    return
+  end
+  lines = fold(lines, options)
+  fill(buf, lines)
+  local least = vim.api.nvim_win_get_width(win) -- it need not become narrower under the eye
+  vim.api.nvim_win_set_config(win, in_the_middle(lines, least, 1))
+  vim.api.nvim_win_set_config(win, in_the_middle(lines, least, vim.api.nvim_win_text_height(win, {}).all))
+end
+
 function M.show_log()
   note.clear() -- the log has it
-  M.float(#log > 0 and log or { 'Nothing was said so far.' }, 'Earshot log', true)
+  M.float(#log > 0 and log or { 'Nothing was said so far.' }, 'Earshot log', { at_end = true })
 end
 
 --- Copies to the system clipboard if there is one.
