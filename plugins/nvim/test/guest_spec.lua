@@ -131,7 +131,7 @@ t.test("'modified', 'modifiable' and the file's form follow the daemon", functio
   t.equal(vim.bo[buf].modifiable, true)
 end)
 
-t.test(':w saves the host file, or says why not', function()
+t.test('[save] :w saves the host file, or says why not', function()
   join()
   local uri = base .. 'main.go'
   local buf = open(uri)
@@ -175,7 +175,7 @@ t.test('what can not be read says so and can not be typed into', function()
   t.equal(vim.tbl_count(fake.documents), 0)
 end)
 
-t.test('the end of the session: texts go, those that never reached the host stay to be read', function()
+t.test('[end] the end of the session: texts go, those that never reached the host stay to be read', function()
   join()
   local clean = open(base .. 'main.go')
   t.keys('ihere<Esc>')
@@ -204,7 +204,7 @@ t.test('the end of the session: texts go, those that never reached the host stay
   t.equal(fake.problems, {})
 end)
 
-t.test('being led along', function()
+t.test('[follow] being led along', function()
   join()
   local start = { line = 0, character = 3 }
   fake:send({

@@ -32,7 +32,7 @@ t.test('health without the program', function()
   t.truthy(text:find('OK Neovim', 1, true), text)
 end)
 
-t.test('commands say why they can not run', function()
+t.test('[errors] commands say why they can not run', function()
   vim.cmd('Earshot share')
   t.wait(function()
     return t.heard('which is no program')

@@ -48,7 +48,7 @@ local function messages()
   return vim.v.warningmsg .. vim.fn.execute('messages')
 end
 
-t.test('a guest saves what the host typed: no W11, no W12, nothing left modified', function()
+t.test('[save] a guest saves what the host typed: no W11, no W12, nothing left modified', function()
   local uri, path, buf = open('a\n')
   t.keys('Ax<Esc>')
   t.equal(vim.bo[buf].modified, true)

@@ -36,7 +36,7 @@ local function selections_after(keys)
   return got
 end
 
-t.test('what is selected', function()
+t.test('[cursors] what is selected', function()
   local function check(keys, ...)
     t.equal(selections_after(keys), { ... }, keys)
   end
@@ -95,7 +95,7 @@ local function show(cursors)
   fake.settle()
 end
 
-t.test('a cursor and a selection are drawn with the name, and go', function()
+t.test('[cursors] a cursor and a selection are drawn with the name, and go', function()
   show({ cursor('aaaaaaaaaa', at(0, 1), at(1, 4)) })
   local names, ranges = {}, {}
   for _, mark in ipairs(marks()) do
@@ -205,7 +205,7 @@ for term, wish in pairs({ ['vt100'] = 'nil', ['xterm-256color'] = 'true' }) do
   end)
 end
 
-t.test('eight members have eight colours; the session gives them, the palette where it does not', function()
+t.test('[colours] eight members have eight colours; the session gives them, the palette where it does not', function()
   local members, seen = { { id = 'me', color = '#e69f00' } }, {}
   for i = 1, 8 do
     members[#members + 1] = { id = 'm' .. i, color = i <= 4 and '#ABCDEF' or 'nonsense' }
@@ -219,7 +219,7 @@ t.test('eight members have eight colours; the session gives them, the palette wh
   t.equal(colors.me, nil)
 end)
 
-t.test('the palette can be told apart, and read, on dark and on light', function()
+t.test('[colours] the palette can be told apart, and read, on dark and on light', function()
   local function channel(value)
     value = value / 255
     return value <= 0.03928 and value / 12.92 or ((value + 0.055) / 1.055) ^ 2.4

@@ -72,7 +72,7 @@ local function is_told(editor, text)
   editor:wait(("vim.tbl_contains(said, 'Earshot: %s')"):format(text), text)
 end
 
-t.test('share, join, admit', function()
+t.test('[start] [share-folder] [join-code] [admit] share, join, admit', function()
   local code = share()
   knock(code)
   guest:lua("require('earshot').leave()")
@@ -160,7 +160,7 @@ for name in vim.spairs(files) do
     settle(name)
   end)
 
-  t.test(('%s: a guest saves, and the host is not asked'):format(name), function()
+  t.test(('[save] %s: a guest saves, and the host is not asked'):format(name), function()
     open(name)
     guest:lua("vim.cmd('silent write')")
     host:wait("not vim.bo.modified", "the host's nomodified")
@@ -179,7 +179,7 @@ for name in vim.spairs(files) do
   end)
 end
 
-t.test("u takes back only one's own text", function()
+t.test("[undo] u takes back only one's own text", function()
   t.write('project/undo.txt', 'one\ntwo\n')
   for _, editor in ipairs({ host, guest }) do
     editor:lua('vim.g.earshot_own_undo = true')
@@ -277,7 +277,7 @@ for name, keys in vim.spairs({
   end)
 end
 
-t.test('the host alone makes a guest a viewer, and an editor again', function()
+t.test('[role] the host alone makes a guest a viewer, and an editor again', function()
   open('plain.txt')
   host:lua("vim.cmd('Earshot role Ada viewer')")
   is_told(host, 'Ada is a viewer now.')
@@ -293,7 +293,7 @@ t.test('the host alone makes a guest a viewer, and an editor again', function()
   t.equal(host:lua("return #require('earshot.session').list()"), 1, 'the host is there still')
 end)
 
-t.test('nothing had to be mended, and the end is told', function()
+t.test('[end] nothing had to be mended, and the end is told', function()
   for _, editor in ipairs({ host, guest }) do
     t.truthy(not table.concat(editor:lua('return said'), '\n'):find('to differ'), editor.name)
   end

@@ -41,7 +41,7 @@ local function leave()
   t.said = {}
 end
 
-t.test('what was given to initialize', function()
+t.test('[start] what was given to initialize', function()
   vim.g.earshot_name = 'Grace'
   vim.cmd('Earshot share ' .. t.folder)
   t.wait(session_is_there, 'the session')
@@ -73,7 +73,7 @@ t.test('a new code, and a link that goes where a code does not', function()
   t.equal(fake:sent('session/invite')[1].params, { session = 'abcdefghij' })
 end)
 
-t.test('texts nobody saved are given before they are shared', function()
+t.test('[share-folder] texts nobody saved are given before they are shared', function()
   leave()
   local path = t.write('unsaved.txt', 'disk\n')
   local outside = t.write('../outside.txt', 'no\n')
@@ -97,7 +97,7 @@ t.test('texts nobody saved are given before they are shared', function()
   t.equal(vim.tbl_count(fake.documents), 0)
 end)
 
-t.test('options are given back at the end', function()
+t.test('[share-file] options are given back at the end', function()
   leave()
   vim.cmd('edit ' .. t.write('options.txt', 'a\n'))
   vim.cmd('Earshot share %')
@@ -111,7 +111,7 @@ t.test('options are given back at the end', function()
   t.truthy(vim.bo.autoread ~= false)
 end)
 
-t.test('a text without a file is shared by -', function()
+t.test('[share-scratch] a text without a file is shared by -', function()
   leave()
   vim.cmd('enew')
   t.keys('ihello<Esc>')
@@ -122,6 +122,103 @@ t.test('a text without a file is shared by -', function()
   t.equal(fake.documents[uri].text, 'hello\n')
   t.keys('A!<Esc>')
   t.equal(fake.documents[uri].text, 'hello!\n')
+end)
+
+t.test('[widen] more is shared under the same code, with what nobody saved', function()
+  leave()
+  vim.cmd('Earshot widen')
+  t.wait(function()
+    return t.heard('There is no session: begin by :Earshot share.')
+  end, 'that there is nothing to widen')
+  local path, more = t.write('first.txt', 'a\n'), t.write('more.txt', 'b\n')
+  vim.cmd('edit ' .. path)
+  vim.cmd('Earshot share %')
+  t.wait(session_is_there, 'the session')
+  fake.replies['session/widen'] = function()
+    return nil, { code = -32050, message = 'This version can not.', data = { kind = 'notInThisVersion' } }
+  end
+  vim.cmd('edit ' .. more)
+  t.keys('ix<Esc>')
+  vim.cmd('Earshot widen -')
+  t.wait(function()
+    return t.heard('This version can not.')
+  end, 'the refusal')
+  t.equal(vim.tbl_keys(fake.documents), { vim.uri_from_fname(path) }, 'nothing more is told')
+  local told
+  fake.replies['session/widen'] = function(params)
+    told = vim.deepcopy(fake.documents)
+    local one = vim.deepcopy(fake.sessions[1])
+    one.folder = params.folder
+    return { session = one }
+  end
+  vim.cmd('Earshot widen ' .. more)
+  t.wait(function()
+    return t.heard('Added, under the same code A4X9-K7Q2M1.')
+  end, 'that it is done')
+  t.equal(fake:sent('session/widen')[1].params, { session = 'abcdefghij', documents = { vim.uri_from_fname(more) } })
+  t.equal(told[vim.uri_from_fname(more)].text, 'xb\n', 'the text is told before it is shared')
+  vim.cmd('enew')
+  t.keys('ihello<Esc>')
+  vim.cmd('Earshot widen -')
+  t.wait(function()
+    return vim.tbl_count(fake.documents) == 3
+  end, 'the text without a file')
+  local third = t.write('third.txt', 'c\n')
+  vim.cmd('edit ' .. third)
+  vim.cmd('Earshot widen ' .. t.folder)
+  t.wait(function()
+    return fake.documents[vim.uri_from_fname(third)]
+  end, 'a file of the folder')
+  t.equal(fake:sent('session/widen')[4].params, { session = 'abcdefghij', folder = vim.uri_from_fname(t.folder) })
+  t.equal(vim.tbl_count(fake.documents), 4)
+end)
+
+t.test('[widen] sharing again asks whether it is for those who are here', function()
+  leave()
+  vim.cmd('Earshot share ' .. t.write('first.txt', 'a\n'))
+  t.wait(session_is_there, 'the session')
+  local folder = t.folder
+  will_choose(nil)
+  vim.cmd('Earshot share ' .. folder)
+  t.equal(asked, 'Something is shared already:')
+  will_choose('Add it to the session that is yours')
+  vim.cmd('Earshot share ' .. folder)
+  will_choose('Begin another session')
+  vim.cmd('Earshot share ' .. folder)
+  fake.settle()
+  local wishes = {}
+  for _, message in ipairs(fake.log) do
+    if message.method == 'session/share' or message.method == 'session/widen' then
+      wishes[#wishes + 1] = message.method .. (message.params.folder and ' folder' or '')
+    end
+  end
+  t.equal(wishes, { 'session/share', 'session/widen folder', 'session/share folder' })
+end)
+
+t.test('[start] the code, or the link where there is one, is on the clipboard at once', function()
+  leave()
+  local copied
+  vim.g.clipboard = {
+    name = 'test',
+    copy = { ['+'] = function(lines) copied = lines[1] end, ['*'] = function() end },
+    paste = { ['+'] = function() return { copied } end, ['*'] = function() return {} end },
+  }
+  vim.g.loaded_clipboard_provider = nil
+  vim.cmd('runtime autoload/provider/clipboard.vim')
+  vim.cmd('Earshot share ' .. t.folder)
+  t.wait(function()
+    return t.heard('Code A4X9-K7Q2M1 (copied); others run :Earshot join CODE.')
+  end, 'the code')
+  t.equal(copied, 'A4X9-K7Q2M1')
+  local link = 'http://192.168.1.5:47300/j#A4X9-S.H'
+  fake.replies['session/invite'] = function()
+    return { code = 'B4X9-K7Q2M1', link = link }
+  end
+  vim.cmd('Earshot invite')
+  t.wait(function()
+    return t.heard('Code B4X9-K7Q2M1; link for other machines copied')
+  end, 'the new code')
+  t.equal(copied, link)
 end)
 
 t.test('links lead to the same folder', function()
@@ -187,7 +284,7 @@ t.test('a daemon that refuses to talk is told', function()
   end, 'a new connection')
 end)
 
-t.test('errors are told', function()
+t.test('[errors] errors are told', function()
   leave()
   fake.replies['session/share'] = function()
     return nil, { code = -32050, message = 'This folder is shared already.', data = { kind = 'alreadyShared' } }
@@ -204,7 +301,7 @@ t.test('errors are told', function()
   t.truthy(t.heard('There is no session'))
 end)
 
-t.test('join waits, shows progress, and can be given up', function()
+t.test('[progress] [join-code] join waits, shows progress, and can be given up', function()
   leave()
   fake.replies['session/join'] = function()
     return 'held'
@@ -239,7 +336,7 @@ t.test('join waits, shows progress, and can be given up', function()
   t.equal(earshot.statusline(), 'earshot 2')
 end)
 
-t.test('leaving with unsaved texts names them and asks', function()
+t.test('[end] leaving with unsaved texts names them and asks', function()
   leave()
   vim.cmd('Earshot share ' .. t.folder)
   t.wait(session_is_there, 'the session')
@@ -299,7 +396,7 @@ local function answer(name)
   return fake.answers['door-' .. name].result
 end
 
-t.test('a guest is asked about when it is quiet, and let in', function()
+t.test('[admit] a guest is asked about when it is quiet, and let in', function()
   leave()
   vim.cmd('Earshot share ' .. t.folder)
   t.wait(session_is_there, 'the session')
@@ -438,7 +535,7 @@ t.test(':Earshot admit says what the daemon answers', function()
   fake.replies['member/admit'] = nil
 end)
 
-t.test('the question tells what to compare, in 80 columns, and offers both roles, the wish first', function()
+t.test('[admit] the question tells what to compare, in 80 columns, and offers both roles, the wish first', function()
   for role, want in pairs({ editor = { 'to edit', 'to look only' }, viewer = { 'to look only', 'to edit' } }) do
     t.said = {}
     local name, lines = role:sub(1, 1):rep(60), nil
@@ -470,7 +567,7 @@ t.test('the question tells what to compare, in 80 columns, and offers both roles
   end
 end)
 
-t.test('members: a window, arrivals and departures', function()
+t.test('[members] members: a window, arrivals and departures', function()
   t.said = {}
   local one = vim.deepcopy(fake.sessions[1])
   one.members[3] = { id = 'nnnnnnnnnn', name = 'Nick', color = 'bad', role = 'viewer', state = 'here' }
@@ -507,7 +604,7 @@ t.test('members: a window, arrivals and departures', function()
   end, 'the departure')
 end)
 
-t.test('a lost connection: typing goes on, and is told with stamp and resume', function()
+t.test('[daemon-lost] a lost connection: typing goes on, and is told with stamp and resume', function()
   leave()
   local path = t.write('lost.txt', 'a\n')
   vim.cmd('edit ' .. path)
@@ -541,7 +638,7 @@ t.test('a lost connection: typing goes on, and is told with stamp and resume', f
   t.equal(fake.problems, {})
 end)
 
-t.test('a daemon that knows the session no more ends it', function()
+t.test('[daemon-lost] [end] a daemon that knows the session no more ends it', function()
   t.said = {}
   fake.sessions = {}
   fake:drop()
@@ -583,7 +680,7 @@ t.test('completion', function()
   t.equal(earshot.complete('', 'Earshot role Ada Lovelace v', 0), { 'viewer' })
 end)
 
-t.test('a role is changed, and a member sent away', function()
+t.test('[role] a role is changed, and a member sent away', function()
   t.said, fake.log = {}, {}
   vim.cmd('Earshot role ada lovelace viewer')
   t.wait(function()
@@ -640,7 +737,7 @@ t.test("the log opens though 'nomodifiable' is the default", function()
   vim.cmd('close')
 end)
 
-t.test("one's own undo, where it is wished for", function()
+t.test("[undo] one's own undo, where it is wished for", function()
   leave()
   vim.g.earshot_own_undo = true
   local path = t.write('undo.txt', 'a\n')
@@ -690,7 +787,7 @@ t.test("one's own undo, where it is wished for", function()
   vim.g.earshot_own_undo = nil
 end)
 
-t.test("one's own undo can be wished for, and no longer, at any time", function()
+t.test("[undo] one's own undo can be wished for, and no longer, at any time", function()
   leave()
   local path = t.write('wish.txt', 'a\n')
   vim.cmd('edit ' .. path)
