@@ -47,7 +47,8 @@ t.test('[cursors] what is selected', function()
   check('gg0lvjo', { anchor = at(1, 2), active = at(0, 1) })
   check('ggVj', { anchor = at(0, 0), active = at(1, 14) })
   check('2ggVk', { anchor = at(1, 14), active = at(0, 0) })
-  check('gg0l<C-v>jl', { anchor = at(0, 1), active = at(0, 3) }, { anchor = at(1, 1), active = at(1, 3) })
+  check('gg0l<C-v>jl', { anchor = at(1, 1), active = at(1, 3) }, { anchor = at(0, 1), active = at(0, 3) })
+  check('2gg0l<C-v>kl', { anchor = at(0, 1), active = at(0, 3) }, { anchor = at(1, 1), active = at(1, 3) })
   session.encoding = 'utf-16'
   check('2gg$', { anchor = at(1, 10), active = at(1, 10) })
   session.encoding = 'utf-8'
@@ -116,9 +117,9 @@ t.test('[cursors] a cursor and a selection are drawn with the name, and go', fun
 end)
 
 t.test('[cursors] several selections, forwards and backwards, several cursors, one name', function()
-  local several = cursor('aaaaaaaaaa', at(0, 0), at(0, 2))
+  local several = cursor('aaaaaaaaaa', at(2, 3), at(1, 4))
   several.selections[2] = { anchor = at(0, 2), active = at(0, 2) }
-  several.selections[3] = { anchor = at(2, 3), active = at(1, 4) }
+  several.selections[3] = { anchor = at(0, 0), active = at(0, 2) }
   show({ several })
   local ranges, cursors, names = {}, {}, {}
   for _, mark in ipairs(marks()) do
@@ -131,7 +132,7 @@ t.test('[cursors] several selections, forwards and backwards, several cursors, o
     end
   end
   t.equal(ranges, { { 0, 0, 0, 2 }, { 1, 4, 2, 3 } })
-  t.equal(cursors, { { 0, 2 }, { 1, 4 } }, 'where several are, and where the last selection moves')
+  t.equal(cursors, { { 0, 2 }, { 1, 4 } }, 'where several are, and where the first selection moves')
   t.equal(names, { '1 Ada ' })
   show({})
 end)

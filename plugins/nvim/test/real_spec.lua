@@ -293,6 +293,59 @@ t.test('[role] the host alone makes a guest a viewer, and an editor again', func
   t.equal(host:lua("return #require('earshot.session').list()"), 1, 'the host is there still')
 end)
 
+local function goes(editor, name, line)
+  local there = "vim.api.nvim_buf_get_name(0):match('/%s$') and vim.fn.line('.') == %d"
+  editor:wait(there:format(name:gsub('%.', '%%.'), line), ('%s:%d'):format(name, line))
+end
+
+t.test('[follow] along with the view from document to document, until a key', function()
+  t.write('project/long.txt', ('line\n'):rep(300))
+  open('plain.txt')
+  host:type(':Earshot follow Ada<CR>')
+  is_told(host, 'Following Ada until you press a key.')
+  guest:lua("require('earshot').open('long.txt')")
+  goes(host, 'long.txt', 1)
+  guest:type('200Gzt')
+  goes(host, 'long.txt', 200)
+  host:wait("vim.fn.line('w0') == 200", 'the same view')
+  guest:type('zb')
+  guest:wait("vim.fn.line('w$') == 200", 'another view')
+  local first = guest:lua("return vim.fn.line('w0')")
+  host:wait(("vim.fn.line('w0') == %d"):format(first), 'the same view')
+  guest:lua("require('earshot').open('plain.txt')")
+  goes(host, 'plain.txt', 1)
+  host:type('<Esc>')
+  is_told(host, 'No longer following Ada.')
+  guest:type(':e #<CR>')
+  guest:wait("vim.api.nvim_buf_get_name(0):match('/long%.txt$')", 'the other document')
+  guest:type('100G')
+  host:wait(
+    "require('earshot.presence').cursors[require('earshot.session').list()[1].id][1].selections[1].active.line == 99",
+    'where the guest is now'
+  )
+  t.truthy(host:lua("return vim.api.nvim_buf_get_name(0)"):match('/plain%.txt$'), 'the host is not led any more')
+end)
+
+t.test('[jump] [members] a guest goes where the host is', function()
+  host:lua('vim.cmd.edit(...)', project .. '/long.txt')
+  host:type('250G')
+  guest:wait("require('earshot.presence').of(require('earshot.session').list()[1].id, "
+    .. "require('earshot.session').list()[1].members[1].id).selections[1].active.line == 249", 'where the host is')
+  guest:type(':Earshot jump<CR>')
+  goes(guest, 'long.txt', 250)
+end)
+
+t.test('[summon] the other goes where one calls, in a document that was not open', function()
+  t.write('project/called.txt', ('line\n'):rep(50))
+  host:lua('vim.cmd.edit(...)', project .. '/called.txt')
+  host:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'didOpen')
+  host:type('30G:Earshot summon<CR>')
+  is_told(host, 'The others are asked to look here.')
+  guest:wait("table.concat(said, '\\n'):find('Grace asks you to look at', 1, true)", 'the call')
+  guest:type(':Earshot look<CR>')
+  goes(guest, 'called.txt', 30)
+end)
+
 t.test('[end] nothing had to be mended, and the end is told', function()
   for _, editor in ipairs({ host, guest }) do
     t.truthy(not table.concat(editor:lua('return said'), '\n'):find('to differ'), editor.name)

@@ -17,7 +17,7 @@ function Terminal.new(columns, lines, term)
   local buf = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_open_win(buf, true, { relative = 'editor', row = 0, col = 0, width = columns, height = lines })
   local job = vim.fn.termopen({ vim.v.progpath, '-u', 'NONE', '-i', 'NONE', '-n', '--listen', socket }, {
-    env = { TERM = term, COLORTERM = term and '' or nil },
+    env = term and { TERM = term, COLORTERM = '' } or vim.empty_dict(),
   })
   local channel
   assert(vim.wait(20000, function()

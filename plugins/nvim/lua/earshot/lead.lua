@@ -95,20 +95,6 @@ function M.update(one)
   end
 end
 
---- Where in the document: the end that moves, if it is known, else the beginning.
----@param lead? table who leads
----@param uri string
----@param selection {start: table, end: table}
----@return table position
-local function cursor_of(lead, uri, selection)
-  local cursor = lead and presence.of(lead.session, lead.member)
-  local last = cursor and cursor.textDocument.uri == uri and cursor.selections[#cursor.selections]
-  if last and vim.deep_equal(last.active, selection['end']) then
-    return selection['end']
-  end
-  return selection.start
-end
-
 --- Goes where the daemon leads: along with the one who is followed, or once where one is called.
 ---@param params table window/showDocument
 ---@return boolean success
@@ -136,7 +122,7 @@ function M.show_document(params)
     this.moved = true
   end
   if params.selection then
-    place.go(cursor_of(lead, params.uri, params.selection), lead and lead.visibleRange)
+    place.go(params.selection.start, lead and lead.visibleRange)
   end
   return true
 end

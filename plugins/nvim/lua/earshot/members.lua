@@ -37,7 +37,7 @@ local function where(one, member)
   local uri = cursor.textDocument.uri
   local _, path = guest.split(uri)
   path = path or vim.fn.fnamemodify(vim.uri_decode(uri), ':t')
-  return ('%s:%d'):format(from_the_end(ui.clean(path)), cursor.selections[#cursor.selections].active.line + 1)
+  return ('%s:%d'):format(from_the_end(ui.clean(path)), cursor.selections[1].active.line + 1)
 end
 
 --- By which way a member is connected, and how far away: "direct 12 ms".
@@ -104,7 +104,7 @@ local function jump(one, member)
   end
   vim.cmd("normal! m'")
   if place.show(cursor.textDocument.uri) then
-    place.go(cursor.selections[#cursor.selections].active)
+    place.go(cursor.selections[1].active)
   end
 end
 

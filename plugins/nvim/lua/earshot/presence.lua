@@ -219,12 +219,12 @@ local function draw(session_id, cursor, look)
   local who = { name = name, letter = look.letter or vim.fn.strcharpart(name, 0, 1) }
   for i, selection in ipairs(all) do
     draw_selection(attached.buf, names.selection, selection)
-    if i == #all or vim.deep_equal(selection.anchor, selection.active) then
+    if i == 1 or vim.deep_equal(selection.anchor, selection.active) then
       draw_cursor(attached.buf, names.cursor, selection.active, who.letter)
     end
   end
   if #all > 0 then
-    draw_name(attached.buf, names.cursor, all[#all].active, who)
+    draw_name(attached.buf, names.cursor, all[1].active, who)
   end
 end
 
@@ -282,7 +282,7 @@ local function line_at(row)
   return vim.api.nvim_buf_get_lines(0, row, row + 1, false)[1] or ''
 end
 
---- The block between two corners, as one range on each line.
+--- The block between two corners, as one range on each line. The first of several selections is where the person is.
 local function block(anchor, active)
   local win = vim.api.nvim_get_current_win()
   local a = vim.fn.virtcol({ anchor[1] + 1, anchor[2] + 1 })
@@ -290,7 +290,8 @@ local function block(anchor, active)
   local left, right = math.min(a, b), math.max(a, b)
   local first, last = math.min(anchor[1], active[1]), math.max(anchor[1], active[1])
   local selections = {}
-  for row = first, math.min(last, first + MOST_SELECTIONS - 1) do
+  local step = active[1] == first and 1 or -1
+  for row = active[1], active[1] + step * math.min(last - first, MOST_SELECTIONS - 1), step do
     local line = line_at(row)
     local from = math.max(vim.fn.virtcol2col(win, row + 1, left) - 1, 0)
     local to = units.after_char(line, math.max(vim.fn.virtcol2col(win, row + 1, right) - 1, 0))
