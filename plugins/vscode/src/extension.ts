@@ -97,6 +97,7 @@ class Earshot implements vscode.Disposable {
       handlers: {
         requests: {
           "workspace/applyEdit": (params) => this.apply(params),
+          "textDocument/saveBuffer": (params) => this.saves.saveBuffer(params),
           "session/admit": (question, id) => this.admission.knock(question, id),
         },
         notifications: {

@@ -54,9 +54,21 @@ export class Uri {
   }
 }
 
+export class Disposable {
+  constructor(readonly dispose: () => void) {}
+  static from(...all: Disposable[]): Disposable {
+    return new Disposable(() => {
+      for (const one of all) one.dispose();
+    });
+  }
+}
+
 export class EventEmitter<T> {
   private readonly listeners = new Set<(value: T) => void>();
-  readonly event = (listener: (value: T) => void) => this.listeners.add(listener);
+  readonly event = (listener: (value: T) => void) => {
+    this.listeners.add(listener);
+    return new Disposable(() => this.listeners.delete(listener));
+  };
   fire(value: T): void {
     for (const listener of this.listeners) listener(value);
   }
@@ -88,4 +100,6 @@ export const window = {
 export const workspace = {
   textDocuments: [] as unknown[],
   applyEdit: (_: WorkspaceEdit): Promise<boolean> => Promise.resolve(false),
+  saved: new EventEmitter<unknown>(),
+  onDidSaveTextDocument: (listener: (document: unknown) => void) => workspace.saved.event(listener),
 };

@@ -156,7 +156,7 @@ export class Connection implements Wire {
         general: { positionEncodings: ["utf-16"] },
         workspace: { applyEdit: true },
         window: { workDoneProgress: true },
-        experimental: { earshot: { exactVersions: true, admit: true } },
+        experimental: { earshot: { exactVersions: true, admit: true, saves: true } },
       },
       initializationOptions: { replica: this.replica, ...(name ? { name } : {}) },
     };

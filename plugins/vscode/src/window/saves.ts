@@ -1,13 +1,14 @@
 /**
- * What somebody else saved, VS Code takes for unsaved: nothing but a save makes it think otherwise. At a host it would even
- * ask, at the next save, whether to overwrite a file that is newer than it believes. So when the daemon says that the
- * file holds the text, and it does, VS Code is told to save without formatting: the bytes on the disk stay what they are.
- * It can only be told so of the active editor; a text that is not active waits until it is.
+ * When a guest saves, the host's VS Code saves its own document: a file written under a text with changes would be a
+ * conflict to it. What it can't save the daemon writes. VS Code then takes the text for unsaved, and nothing but a save
+ * makes it think otherwise; so when the daemon says that the file holds the text, and it does, VS Code is told to save
+ * without formatting: the bytes on the disk stay what they are. It can only be told so of the active editor; a text that
+ * is not active waits until it is.
  */
 import { readFile } from "node:fs/promises";
 import * as vscode from "vscode";
 import { type Attachments, keyOf } from "../core/attachments";
-import type { DocumentChanged } from "../protocol";
+import type { DocumentChanged, SaveBufferParams, SaveBufferResult } from "../protocol";
 import { scheme } from "./text";
 
 export class Saves {
@@ -32,6 +33,25 @@ export class Saves {
     await this.settle();
   }
 
+  /** Answers textDocument/saveBuffer: saves as the person would. False leaves the writing to the daemon. */
+  async saveBuffer({ textDocument: { uri } }: SaveBufferParams): Promise<SaveBufferResult> {
+    const document = this.documentOf(uri);
+    if (document === undefined || document.isUntitled) return { saved: false };
+    let told = false;
+    const listening = vscode.workspace.onDidSaveTextDocument((saved) => {
+      told ||= saved === document; // the daemon has been told of it then (documents.ts)
+    });
+    try {
+      // A text without changes is not written, and a file that is written under it is no conflict. isDirty says nothing
+      // of that: after a save during which the person typed on it is false.
+      return { saved: (await document.save()) && told };
+    } catch {
+      return { saved: false }; // VS Code shows why
+    } finally {
+      listening.dispose();
+    }
+  }
+
   /** Whether the host's file holds a guest's text, so that there is nothing to write. */
   isClean(uri: vscode.Uri): boolean {
     return this.clean.has(keyOf(uri.toString()));
@@ -40,12 +60,29 @@ export class Saves {
   /** Tells VS Code that the active text is saved, if it is. To be called too when an edit was applied. */
   async settle(): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
-    if (document === undefined || !document.isDirty || !this.isClean(document.uri)) return;
+    if (document === undefined || !isDirty(document) || !this.isClean(document.uri)) return;
     if (document.uri.scheme !== scheme && !(await isOnDisk(document))) return;
     // The disk was read meanwhile: what it held counts only if nothing was typed.
     if (!this.isClean(document.uri) || vscode.window.activeTextEditor?.document !== document) return;
     await vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
   }
+
+  private documentOf(uri: string): vscode.TextDocument | undefined {
+    const attached = this.attachments.of(uri);
+    return vscode.workspace.textDocuments.find(
+      (d) => d.uri.scheme !== scheme && attached !== undefined && this.attachments.of(d.uri.toString()) === attached,
+    );
+  }
+}
+
+/** A tab knows better: after a save during which the person typed on, the document says that it is saved. */
+function isDirty(document: vscode.TextDocument): boolean {
+  const uri = document.uri.toString();
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  return (
+    document.isDirty ||
+    tabs.some((tab) => tab.isDirty && tab.input instanceof vscode.TabInputText && tab.input.uri.toString() === uri)
+  );
 }
 
 async function isOnDisk(document: vscode.TextDocument): Promise<boolean> {
