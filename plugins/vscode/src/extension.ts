@@ -2,9 +2,11 @@
  * Earshot for VS Code: one text in several editors. This extension reports and applies; the daemon does all the rest.
  * Here the parts are put together; src/core knows nothing of VS Code, src/window everything.
  */
+import { homedir } from "node:os";
 import * as vscode from "vscode";
 import { Attachments } from "./core/attachments";
 import { Connection } from "./core/connection";
+import { Lookout, socketPath } from "./core/lookout";
 import { findProgram } from "./core/program";
 import { Sessions } from "./core/sessions";
 import type {
@@ -29,6 +31,7 @@ import { scheme } from "./window/text";
 export function activate(context: vscode.ExtensionContext): void {
   const earshot = new Earshot(context.extension.packageJSON.version);
   context.subscriptions.push(earshot);
+  setImmediate(() => earshot.lookOut()); // VS Code waits for nothing here
 }
 
 /** Earshot is the extension while it is active. */
@@ -47,6 +50,7 @@ class Earshot implements vscode.Disposable {
   /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
   private readonly staying = new Set<string>();
   private swept = false;
+  private lookout: Lookout | undefined;
 
   constructor(version: string) {
     this.connection = this.makeConnection(version);
@@ -81,7 +85,15 @@ class Earshot implements vscode.Disposable {
     );
   }
 
+  /** Joins in what a daemon that runs, or comes, has already. */
+  lookOut(): void {
+    const path = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
+    // Where it fails nobody has asked for anything yet; the first command says why.
+    if (path) this.lookout = new Lookout(path, () => this.connection.connect().catch(() => {}));
+  }
+
   dispose(): void {
+    this.lookout?.end();
     this.connection.end();
     for (const subscription of this.subscriptions) subscription.dispose();
   }
@@ -91,7 +103,7 @@ class Earshot implements vscode.Disposable {
       program: () => ({ command: findProgram(setting("path"), process.env.PATH ?? "") }),
       client: { name: vscode.env.appName, version: `${vscode.version}, extension ${version}` },
       personName: () => personName().name,
-      needed: () => this.sessions.list().length > 0 || this.attachments.all().length > 0,
+      needed: () => this.needed(),
       up: (sessions) => this.up(sessions),
       lost: () => this.lost(),
       handlers: {
@@ -160,6 +172,10 @@ class Earshot implements vscode.Disposable {
     if (!applied) vscode.window.setStatusBarMessage(nothing, 3000);
   }
 
+  private needed(): boolean {
+    return this.sessions.list().length > 0 || this.attachments.all().length > 0;
+  }
+
   private up(sessions: readonly Session[]): void {
     for (const attachment of this.attachments.all()) attachment.reopen();
     this.sessions.replace(sessions);
@@ -177,11 +193,12 @@ class Earshot implements vscode.Disposable {
   }
 
   private lost(): void {
+    const needed = this.needed();
     for (const attachment of this.attachments.all()) attachment.interrupted();
     this.admission.clear();
     this.presence.clear();
     this.showStatus();
-    warn("The connection to the daemon was lost; what you type is sent once it is back.");
+    if (needed) warn("The connection to the daemon was lost; what you type is sent once it is back.");
   }
 
   /** Some session is another one than before. */
