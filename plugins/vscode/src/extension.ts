@@ -16,10 +16,12 @@ import type {
   Session,
   ShowMessageParams,
 } from "./protocol";
+import type { RequestId } from "./rpc";
 import { Admission } from "./window/admission";
 import { Documents } from "./window/documents";
+import { Following } from "./window/following";
 import { GuestFiles } from "./window/guest_files";
-import { showMembers } from "./window/members";
+import { Members } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
 import { Saves } from "./window/saves";
@@ -42,6 +44,8 @@ class Earshot implements vscode.Disposable {
   private readonly documents: Documents;
   private readonly files: GuestFiles;
   private readonly presence: Presence;
+  private readonly following: Following;
+  private readonly members: Members;
   private readonly admission: Admission;
   private readonly sharing: Sharing;
   private readonly saves: Saves;
@@ -71,6 +75,8 @@ class Earshot implements vscode.Disposable {
       (uri) => this.saves.isClean(uri),
     );
     this.presence = new Presence(this.attachments, this.sessions, connection);
+    this.following = new Following(this.attachments, this.sessions, connection);
+    this.members = new Members(this.presence, this.following, connection);
     this.admission = new Admission(() => this.showStatus());
     this.sharing = new Sharing(connection, this.sessions, this.documents, this.files);
     this.subscriptions.push(
@@ -78,6 +84,8 @@ class Earshot implements vscode.Disposable {
       this.saves.watch(),
       this.presence.watch(),
       this.presence,
+      this.following.watch(),
+      this.following,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
       vscode.window.registerUriHandler({ handleUri: (uri) => this.sharing.invited(uri).catch(fail) }),
       vscode.workspace.registerFileSystemProvider(scheme, this.files, { isCaseSensitive: true }),
@@ -109,6 +117,8 @@ class Earshot implements vscode.Disposable {
       handlers: {
         requests: {
           "workspace/applyEdit": (params) => this.apply(params),
+          "window/showDocument": (params) => this.following.lead(params),
+          "window/showMessageRequest": (params, id) => this.following.ask(params, id),
           "textDocument/saveBuffer": (params) => this.saves.saveBuffer(params),
           "session/admit": (question, id) => this.admission.knock(question, id),
         },
@@ -116,10 +126,13 @@ class Earshot implements vscode.Disposable {
           "session/changed": ({ session }) => this.sessions.update(session),
           "document/changed": (change) => this.documentChanged(change),
           "presence/changed": (params) => this.presence.changed(params),
-          "file/changed": (params) => this.files.listed(params),
+          "file/changed": (params) => {
+            this.files.listed(params);
+            this.documents.listed(params.session).catch(fail);
+          },
           "window/showMessage": showMessage,
           "$/progress": ({ token, value }) => this.sharing.advance(token, value),
-          "$/cancelRequest": ({ id }) => this.admission.withdraw(id as number | string),
+          "$/cancelRequest": ({ id }) => this.withdraw(id as RequestId),
         },
       },
     });
@@ -138,7 +151,11 @@ class Earshot implements vscode.Disposable {
       copyLink: () => sharing.copyLink(),
       invite: () => sharing.invite(),
       admit: () => this.admission.again(),
-      members: () => this.members(),
+      members: () => this.with((session) => this.members.show(session)),
+      goTo: () => this.with((session) => this.members.goTo(session)),
+      follow: () => this.with((session) => this.members.follow(session)),
+      unfollow: () => this.following.stop(),
+      summon: () => this.with((session) => this.summon(session)),
       undo: () => this.undo("textDocument/undo", "There is nothing of your own to undo."),
       redo: () => this.undo("textDocument/redo", "There is nothing of your own to redo."),
     };
@@ -159,9 +176,22 @@ class Earshot implements vscode.Disposable {
     return result;
   }
 
-  private async members(): Promise<void> {
+  /** Does something with the session that is meant. */
+  private async with(act: (session: Session) => Promise<void>): Promise<void> {
     const session = await this.sharing.choose();
-    if (session) await showMembers(session, this.presence, this.connection);
+    if (session) await act(session);
+  }
+
+  /** Calls the others to where this person is. */
+  private async summon({ id }: Session): Promise<void> {
+    this.presence.tell();
+    await this.connection.request("presence/summon", { session: id });
+    vscode.window.setStatusBarMessage("Earshot: the others are asked to look here.", 4000);
+  }
+
+  private withdraw(id: RequestId): void {
+    this.admission.withdraw(id);
+    this.following.withdraw(id);
   }
 
   private async undo(method: "textDocument/undo" | "textDocument/redo", nothing: string): Promise<void> {
@@ -180,8 +210,7 @@ class Earshot implements vscode.Disposable {
     for (const attachment of this.attachments.all()) attachment.reopen();
     this.sessions.replace(sessions);
     if (!this.swept) this.sweep().catch(fail);
-    for (const session of sessions) this.documents.find(session).catch(fail);
-    this.presence.moved();
+    this.presence.renew();
   }
 
   /** Closes what VS Code has restored of sessions that are over: with a tab goes the backup of its text. */
@@ -197,6 +226,7 @@ class Earshot implements vscode.Disposable {
     for (const attachment of this.attachments.all()) attachment.interrupted();
     this.admission.clear();
     this.presence.clear();
+    this.following.changed();
     this.showStatus();
     if (needed) warn("The connection to the daemon was lost; what you type is sent once it is back.");
   }
@@ -204,8 +234,10 @@ class Earshot implements vscode.Disposable {
   /** Some session is another one than before. */
   private changed(): void {
     this.documents.refresh().catch(fail);
+    for (const session of this.sessions.list()) this.documents.find(session).catch(fail);
     this.files.rolesChanged();
     this.presence.draw();
+    this.following.changed();
     this.showStatus();
   }
 
@@ -228,6 +260,11 @@ class Earshot implements vscode.Disposable {
 
   private documentChanged(change: DocumentChanged): void {
     const uri = vscode.Uri.parse(change.uri).toString();
+    const attached = this.attachments.of(uri);
+    if (attached && !attached.shared) {
+      attached.shared = true;
+      this.follow();
+    }
     if (change.reason) this.staying.add(uri);
     else this.staying.delete(uri);
     this.files.changed(change);
@@ -237,7 +274,7 @@ class Earshot implements vscode.Disposable {
   /** Other keys for undo and redo hold only where the text is shared. */
   private follow(): void {
     const document = vscode.window.activeTextEditor?.document;
-    const shared = document !== undefined && this.attachments.of(document.uri.toString()) !== undefined;
+    const shared = document !== undefined && this.attachments.of(document.uri.toString())?.shared === true;
     vscode.commands.executeCommand("setContext", "earshot.shared", shared);
     this.presence.moved();
   }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import * as vscode from "vscode";
 import { Saves } from "../src/window/saves";
-import * as fake from "./vscode";
+import { events } from "./vscode";
 
 const uri = vscode.Uri.parse("file:///a.txt");
 const attachment = {};
@@ -10,7 +10,7 @@ let saves: Saves;
 
 beforeEach(() => {
   const save = () => {
-    fake.workspace.saved.fire(document);
+    events.saved.fire(document);
     return Promise.resolve(true);
   };
   document = { uri, isDirty: false, isUntitled: false, save };

@@ -91,15 +91,86 @@ export const FileType = { File: 1, Directory: 2 };
 export const FilePermission = { Readonly: 1 };
 export const FileChangeType = { Changed: 1, Created: 2, Deleted: 3 };
 
+export class Selection extends Range {
+  readonly anchor: Position;
+  readonly active: Position;
+  constructor(...at: [Position, Position] | [number, number, number, number]) {
+    const [anchor, active] = at.length === 2 ? at : [new Position(at[0], at[1]), new Position(at[2], at[3])];
+    super(anchor.line, anchor.character, active.line, active.character);
+    this.anchor = anchor;
+    this.active = active;
+  }
+  get isEmpty(): boolean {
+    return this.anchor.line === this.active.line && this.anchor.character === this.active.character;
+  }
+}
+
+export class MarkdownString {
+  value = "";
+  appendText(text: string): this {
+    this.value += text;
+    return this;
+  }
+}
+
+export const TextEditorSelectionChangeKind = { Keyboard: 1, Mouse: 2, Command: 3 };
+export const TextEditorRevealType = { InCenterIfOutsideViewport: 2, AtTop: 3 };
+export const DecorationRangeBehavior = { ClosedClosed: 1 };
+export const OverviewRulerLane = { Center: 2 };
+export const StatusBarAlignment = { Left: 1 };
+
+/** Pen stands for a decoration type; `thrown` tells whether it was disposed. */
+export class DecorationType {
+  thrown = false;
+  constructor(readonly style: { borderColor?: string; backgroundColor?: string }) {}
+  dispose(): void {
+    this.thrown = true;
+  }
+}
+
+/** What the tests fire. */
+export const events = {
+  saved: new EventEmitter<unknown>(),
+  changed: new EventEmitter<unknown>(),
+  selected: new EventEmitter<unknown>(),
+  scrolled: new EventEmitter<unknown>(),
+  activated: new EventEmitter<unknown>(),
+  visible: new EventEmitter<unknown>(),
+};
+
 /** What the tests set. */
 export const window = {
   visibleTextEditors: [] as unknown[],
+  activeTextEditor: undefined as unknown,
+  statusBar: [] as { text: string; shown: boolean }[],
   showWarningMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
   showInformationMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+  showQuickPick: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+  showTextDocument: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+  setStatusBarMessage: (..._: unknown[]): void => {},
+  createStatusBarItem: () => {
+    const item = { text: "", shown: false, show: () => {}, hide: () => {}, dispose: () => {} };
+    item.show = () => {
+      item.shown = true;
+    };
+    item.hide = () => {
+      item.shown = false;
+    };
+    window.statusBar.push(item);
+    return item;
+  },
+  createTextEditorDecorationType: (style: { borderColor?: string }) => new DecorationType(style),
+  onDidChangeTextEditorSelection: events.selected.event,
+  onDidChangeTextEditorVisibleRanges: events.scrolled.event,
+  onDidChangeActiveTextEditor: events.activated.event,
+  onDidChangeVisibleTextEditors: events.visible.event,
 };
 export const workspace = {
   textDocuments: [] as unknown[],
   applyEdit: (_: WorkspaceEdit): Promise<boolean> => Promise.resolve(false),
-  saved: new EventEmitter<unknown>(),
-  onDidSaveTextDocument: (listener: (document: unknown) => void) => workspace.saved.event(listener),
+  onDidSaveTextDocument: events.saved.event,
+  onDidChangeTextDocument: events.changed.event,
+};
+export const commands = {
+  executeCommand: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
 };

@@ -29,6 +29,10 @@ interface Flight {
 
 /** Attachment lasts from the document's opening, or its being shared, to its closing or the end of the session. */
 export class Attachment {
+  /** How often the daemon was told that the document is open. */
+  openings = 0;
+  /** Whether the daemon has said that it is shared: one that only has a shared one's name is attached too. */
+  shared = false;
   private version = 0;
   private stamp: string | undefined;
   private flight: Flight | undefined;
@@ -130,6 +134,7 @@ export class Attachment {
   private open(): void {
     if (this.closed || this.opened || !this.wire.up) return;
     this.opened = true;
+    this.openings++;
     this.version++;
     this.wire.notify("textDocument/didOpen", {
       textDocument: {

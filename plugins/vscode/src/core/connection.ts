@@ -155,7 +155,7 @@ export class Connection implements Wire {
       capabilities: {
         general: { positionEncodings: ["utf-16"] },
         workspace: { applyEdit: true },
-        window: { workDoneProgress: true },
+        window: { workDoneProgress: true, showDocument: { support: true } },
         experimental: { earshot: { exactVersions: true, admit: true, saves: true } },
       },
       initializationOptions: { replica: this.replica, ...(name ? { name } : {}) },

@@ -69,17 +69,36 @@ export class Documents {
     }
   }
 
-  /** Finds the names of what was shared from elsewhere. */
+  /** Finds the names of what was shared from elsewhere, once. */
   async find(session: Session): Promise<void> {
-    if (session.role !== "host" || session.folder || this.shared.has(session.id)) return;
-    const { entries } = await this.wire.request("file/list", { session: session.id, recursive: true });
-    this.names.set(session.id, new Set(entries.map((entry) => basename(keyOf(entry.uri)))));
+    if (session.role !== "host" || session.folder || this.shared.has(session.id) || this.names.has(session.id)) return;
+    await this.look(session.id);
+  }
+
+  /** Something was shared, or has another name now. */
+  async listed(session: string): Promise<void> {
+    if (this.names.has(session)) await this.look(session);
+  }
+
+  private async look(session: string): Promise<void> {
+    this.names.set(session, this.names.get(session) ?? new Set());
+    const { entries } = await this.wire.request("file/list", { session, recursive: true });
+    if (!this.names.has(session)) return; // it is over
+    this.names.set(session, new Set(entries.map((entry) => basename(keyOf(entry.uri)))));
     await this.refresh();
   }
 
   forget(session: string): void {
     this.shared.delete(session);
     this.names.delete(session);
+  }
+
+  /** The session that a document belongs to, if it is attached. */
+  sessionOf(uri: vscode.Uri): Session | undefined {
+    if (!this.attachments.of(uri.toString())) return undefined;
+    if (uri.scheme === scheme) return this.sessions.of(uri.authority);
+    const key = keyOf(uri.toString());
+    return this.sessions.list().find((s) => s.role === "host" && this.holds(s, uri, key));
   }
 
   /** Attaches what is shared and lets go of what no longer is. */

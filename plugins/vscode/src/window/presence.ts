@@ -10,19 +10,28 @@ import { plain } from "./text";
 
 /** At most 20 updates a second: each is drawn on every screen of the session. */
 const intervalMs = 50;
+/** Everybody of some full sessions. */
+const mostPens = 64;
 /** More cursors than fit a screen tell nobody anything. */
 const mostSelections = 200;
 
-/** Pen draws one member: a name tells people apart who can't by colour. */
+/** Pen draws one member. Who can't tell colours apart has the name, and a frame around what is selected. */
 interface Pen {
   cursor: vscode.TextEditorDecorationType;
   selection: vscode.TextEditorDecorationType;
+}
+
+/** What is drawn in one editor with one pen. */
+interface Drawing {
+  cursors: vscode.DecorationOptions[];
+  selections: vscode.Range[];
 }
 
 export class Presence implements vscode.Disposable {
   private readonly cursors = new Map<string, readonly Cursor[]>(); // by session
   private readonly pens = new Map<string, Pen>(); // by colour
   private timer: NodeJS.Timeout | undefined;
+  private told = ""; // where this person was, as the daemon knows
 
   constructor(
     private readonly attachments: Attachments,
@@ -42,10 +51,25 @@ export class Presence implements vscode.Disposable {
 
   /** Tells the others, soon, where this person is. */
   moved(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      if (this.attachments.all().length > 0) this.wire.notify("presence/update", this.here());
-    }, intervalMs);
+    this.timer ??= setTimeout(() => this.tell(), intervalMs);
+  }
+
+  /** Tells it now. Who is in no shared text says so once: what they do elsewhere is nobody's business. */
+  tell(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const here = this.here();
+    const openings = here.textDocument && this.attachments.of(here.textDocument.uri)?.openings;
+    const said = here.textDocument ? JSON.stringify({ here, openings }) : ""; // a text that is opened anew has no cursor yet
+    if (said === this.told || !this.wire.up) return;
+    this.told = said;
+    this.wire.notify("presence/update", here);
+  }
+
+  /** There is a connection to a daemon that knows nothing yet. */
+  renew(): void {
+    this.told = "";
+    this.moved();
   }
 
   changed({ session, cursors }: PresenceChanged): void {
@@ -71,31 +95,28 @@ export class Presence implements vscode.Disposable {
 
   /** Draws everybody anew in the editors that are seen; decorations are few, and this way none is left behind. */
   draw(): void {
+    const used = new Set<string>();
     for (const editor of vscode.window.visibleTextEditors) {
       const attached = this.attachments.of(editor.document.uri.toString());
-      const drawn = new Map<string, { cursors: vscode.DecorationOptions[]; selections: vscode.Range[] }>();
-      for (const color of this.pens.keys()) drawn.set(color, { cursors: [], selections: [] });
-      if (attached) this.collect(attached.uri, drawn);
-      for (const [color, { cursors, selections }] of drawn) {
+      const drawn = attached ? this.collect(attached.uri) : new Map<string, Drawing>();
+      for (const color of drawn.keys()) used.add(color);
+      for (const color of new Set([...this.pens.keys(), ...drawn.keys()])) {
         const pen = this.pen(color);
-        editor.setDecorations(pen.cursor, cursors);
-        editor.setDecorations(pen.selection, selections);
+        editor.setDecorations(pen.cursor, drawn.get(color)?.cursors ?? []);
+        editor.setDecorations(pen.selection, drawn.get(color)?.selections ?? []);
       }
     }
+    // A host chooses the colours, and may do so again and again.
+    for (const color of this.pens.keys()) if (this.pens.size > mostPens && !used.has(color)) this.discard(color);
   }
 
   dispose(): void {
     clearTimeout(this.timer);
-    for (const { cursor, selection } of this.pens.values()) {
-      cursor.dispose();
-      selection.dispose();
-    }
+    for (const color of this.pens.keys()) this.discard(color);
   }
 
-  private collect(
-    uri: string,
-    drawn: Map<string, { cursors: vscode.DecorationOptions[]; selections: vscode.Range[] }>,
-  ): void {
+  private collect(uri: string): Map<string, Drawing> {
+    const drawn = new Map<string, Drawing>();
     for (const [id, cursors] of this.cursors) {
       const session = this.sessions.of(id);
       if (session === undefined) continue;
@@ -107,9 +128,16 @@ export class Presence implements vscode.Disposable {
         drawn.set(color, own);
         const name = cleanName(this.sessions.member(id, cursor.member)?.name ?? "");
         own.selections.push(...cursor.selections.map(selectionOf).filter((s) => !s.isEmpty));
-        own.cursors.push(...cursor.selections.map((s) => cursorOf(s, name, color)));
+        own.cursors.push(...cursor.selections.map((s, i, all) => cursorOf(s, name, color, i === all.length - 1)));
       }
     }
+    return drawn;
+  }
+
+  private discard(color: string): void {
+    this.pens.get(color)?.cursor.dispose();
+    this.pens.get(color)?.selection.dispose();
+    this.pens.delete(color);
   }
 
   private pen(color: string): Pen {
@@ -128,6 +156,7 @@ export class Presence implements vscode.Disposable {
       selection: vscode.window.createTextEditorDecorationType({
         rangeBehavior: ClosedClosed,
         backgroundColor: `${color}55`,
+        outline: `1px dotted ${color}`,
       }),
     };
     this.pens.set(color, pen);
@@ -138,7 +167,7 @@ export class Presence implements vscode.Disposable {
     const editor = vscode.window.activeTextEditor;
     const attached = editor && this.attachments.of(editor.document.uri.toString());
     if (editor === undefined || attached === undefined) return { selections: [] };
-    const visible = editor.visibleRanges[0];
+    const visible = seen(editor.visibleRanges);
     return {
       textDocument: { uri: attached.uri },
       selections: editor.selections.slice(0, mostSelections).map(({ anchor, active }) => ({
@@ -154,21 +183,33 @@ function selectionOf({ anchor, active }: Selection): vscode.Selection {
   return new vscode.Selection(anchor.line, anchor.character, active.line, active.character);
 }
 
-/** A line at the place, and the name on a flag above it; on the first line, where there is no room, below. */
-function cursorOf({ active }: Selection, name: string, color: string): vscode.DecorationOptions {
+/** Where lines are folded, several ranges are seen; the others are told of one from the first line to the last. */
+function seen(ranges: readonly vscode.Range[]): vscode.Range | undefined {
+  const [first] = ranges;
+  const last = ranges.at(-1);
+  return first && last && new vscode.Range(first.start.line, first.start.character, last.end.line, last.end.character);
+}
+
+/**
+ * A line at the place, and at one of a member's places the name on a flag above it; on the first line, where there is no
+ * room, below.
+ */
+function cursorOf({ active }: Selection, name: string, color: string, named: boolean): vscode.DecorationOptions {
   const at = new vscode.Position(active.line, active.character);
   const shift = active.line === 0 ? "100%" : "-100%";
   return {
     range: new vscode.Range(at, at),
     hoverMessage: new vscode.MarkdownString().appendText(name),
-    renderOptions: {
-      before: {
-        contentText: name,
-        color: lettersOn(color),
-        backgroundColor: color,
-        // VS Code has no option for a place beside the text; what follows "none;" goes to the style sheet as it is.
-        textDecoration: `none; position: absolute; z-index: 1; transform: translateY(${shift}); padding: 0 0.3em; border-radius: 0.2em; font-size: 0.75em; line-height: 1.3; white-space: nowrap; pointer-events: none`,
+    ...(named && {
+      renderOptions: {
+        before: {
+          contentText: name,
+          color: lettersOn(color),
+          backgroundColor: color,
+          // VS Code has no option for a place beside the text; what follows "none;" goes to the style sheet as it is.
+          textDecoration: `none; position: absolute; z-index: 1; transform: translateY(${shift}); padding: 0 0.3em; border-radius: 0.2em; font-size: 0.75em; line-height: 1.3; white-space: nowrap; pointer-events: none`,
+        },
       },
-    },
+    }),
   };
 }

@@ -114,12 +114,18 @@ export class Sharing {
   }
 
   async leave(): Promise<void> {
-    const session = await this.choose();
+    const session = await this.pick(() => true);
     if (session) await this.leaving(session);
   }
 
-  /** The session that is meant: the only one, or one that is chosen. */
+  /** The session that is meant: that of the active text, else the only one, else one that is chosen. */
   async choose(fits: (session: Session) => boolean = () => true): Promise<Session | undefined> {
+    const document = vscode.window.activeTextEditor?.document;
+    const active = document && this.documents.sessionOf(document.uri);
+    return active && fits(active) ? active : this.pick(fits);
+  }
+
+  private async pick(fits: (session: Session) => boolean): Promise<Session | undefined> {
     await this.connection.connect();
     const all = this.sessions.list().filter(fits);
     if (all.length === 0) throw new Error("There is no such session: share something, or join one.");
@@ -128,13 +134,30 @@ export class Sharing {
     return (await vscode.window.showQuickPick(items, { title: "Which session?" }))?.session;
   }
 
+  /** Shares in a session of its own, or in one of this person's that runs already. */
   private async share(wish: Wish): Promise<void> {
     await this.connection.connect();
+    const running = this.sessions.list().filter((s) => s.role === "host");
+    const where = running.length === 0 ? {} : await askWhere(running);
+    if (where === undefined) return;
+    if (where.session) await this.widen(where.session, wish);
+    else await this.begin(wish);
+  }
+
+  private async begin(wish: Wish): Promise<void> {
     const session = await this.documents.during(
       wish,
       async () => (await this.connection.request("session/share", { ...wish, ...personName() })).session,
     );
     if (session.code) await offer(session, session.code);
+  }
+
+  private async widen({ id }: Session, wish: Wish): Promise<void> {
+    await this.documents.during(
+      wish,
+      async () => (await this.connection.request("session/widen", { session: id, ...wish })).session,
+    );
+    say("shared in the session that runs.");
   }
 
   private async joining(code: string): Promise<Session | undefined> {
@@ -167,6 +190,18 @@ export class Sharing {
     }
     this.sessions.update({ ...session, state: "ended", reason: "you left" });
   }
+}
+
+/** A person who has shared something mostly means the same people. */
+async function askWhere(running: readonly Session[]): Promise<{ session?: Session } | undefined> {
+  const added = running.map((session) => ({
+    label: `Add it to the session that runs`,
+    description: guests(session),
+    session,
+  }));
+  const own = { label: "Begin a session of its own", description: "with another code", session: undefined };
+  const chosen = await vscode.window.showQuickPick([...added, own], { title: "Share it with whom?" });
+  return chosen && (chosen.session ? { session: chosen.session } : {});
 }
 
 async function askUnsaved(error: unknown): Promise<Unsaved | undefined> {
@@ -202,9 +237,12 @@ async function copy(text: string, told: string): Promise<void> {
 }
 
 function describe(session: Session): string {
+  return `${session.role === "host" ? "Yours" : `As ${session.role}`}, ${guests(session)}`;
+}
+
+function guests(session: Session): string {
   const names = session.members.filter((m) => m.id !== session.me).map((m) => cleanName(m.name));
-  const whose = session.role === "host" ? "Yours" : `As ${session.role}`;
-  return names.length > 0 ? `${whose}, with ${names.join(", ")}` : whose;
+  return names.length > 0 ? `with ${names.join(", ")}` : "nobody else is there yet";
 }
 
 function stage({ message, check }: WorkDoneProgress): string {
