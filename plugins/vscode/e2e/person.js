@@ -11,20 +11,24 @@ export const extension = fileURLToPath(new URL("..", import.meta.url));
 export const root = resolve(extension, "../..");
 export const program = join(root, "bin/earshot");
 
-/** Waits until something that no event tells of is so; the test's own limit ends it. */
+/** Waits until something that no event tells of is so; it gives up long after a busy machine would have done it. */
 export async function until(so) {
-  while (!(await so())) await new Promise((again) => setTimeout(again, 50));
+  for (const end = Date.now() + 90_000; !(await so()); ) {
+    if (Date.now() > end) throw new Error(`it never came to this: ${so}`);
+    await new Promise((again) => setTimeout(again, 50));
+  }
 }
 
 export class Person {
   constructor(name) {
     this.home = mkdtempSync(join(tmpdir(), "es-")); // sockets have short names
-    mkdirSync(join(this.home, "run"), { mode: 0o700 });
+    for (const own of ["run", "tmp"]) mkdirSync(join(this.home, own), { mode: 0o700 });
     const { EARSHOT_SOCKET: _, EARSHOT_PROFILE: __, ...env } = process.env;
     this.env = {
       ...env,
       HOME: this.home,
       EARSHOT_NAME: name,
+      TMPDIR: join(this.home, "tmp"),
       XDG_RUNTIME_DIR: join(this.home, "run"),
       XDG_CONFIG_HOME: join(this.home, "config"),
       XDG_DATA_HOME: join(this.home, "data"),

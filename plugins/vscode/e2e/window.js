@@ -1,7 +1,7 @@
 /** One window of VS Code: code-server with the extension installed, in Chromium, used by mouse and keys. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { chromium } from "playwright-core";
@@ -28,16 +28,20 @@ const settings = {
 };
 
 export class Window {
-  /** Opens a file, and the folder that it is in; `more` are settings beside those above. */
-  static async open(person, file, more = {}) {
+  /**
+   * Opens a file, and the folder that it is in; `more` are settings beside those above. What VS Code and the browser keep
+   * lies below the person's home: with `again` a window of theirs opens once more, with the tabs that it had.
+   */
+  static async open(person, file, more = {}, { again = false } = {}) {
     const data = join(person.home, "vscode");
     mkdirSync(join(data, "User"), { recursive: true });
     install(join(data, "ext"));
     writeFileSync(join(data, "User/settings.json"), JSON.stringify({ ...settings, ...more }));
-    mkdirSync(join(data, "Machine"));
+    mkdirSync(join(data, "Machine"), { recursive: true });
     writeFileSync(join(data, "Machine/settings.json"), JSON.stringify({ "earshot.path": program }));
     writeFileSync(join(data, "config.yaml"), "");
-    const port = await freePort();
+    person.port ??= await freePort(); // by its address the browser knows a window again
+    const { port } = person;
     const window = new Window();
     window.server = spawn(
       codeServer,
@@ -49,7 +53,8 @@ export class Window {
       { env: person.env, stdio: "ignore", detached: true },
     );
     await healthy(port);
-    window.browser = await chromium.launch({
+    window.profile = join(person.home, "browser");
+    window.browser = await chromium.launchPersistentContext(window.profile, {
       executablePath: process.env.CHROMIUM,
       args: [
         "--no-sandbox",
@@ -59,11 +64,14 @@ export class Window {
         "--disable-background-networking",
         "--disable-sync",
       ],
+      env: person.env,
+      viewport: { width: 1000, height: 600 },
     });
-    window.page = await window.browser.newPage({ viewport: { width: 1000, height: 600 } });
+    window.page = window.browser.pages()[0] ?? (await window.browser.newPage());
     window.page.setDefaultTimeout(40_000);
-    const payload = JSON.stringify([["openFile", `vscode-remote://127.0.0.1:${port}${file}`]]);
-    await window.page.goto(`http://127.0.0.1:${port}/?folder=${dirname(file)}&payload=${encodeURIComponent(payload)}`);
+    const payload = again ? [] : [["openFile", `vscode-remote://127.0.0.1:${port}${file}`]];
+    const query = new URLSearchParams({ folder: dirname(file), payload: JSON.stringify(payload) });
+    await window.page.goto(`http://127.0.0.1:${port}/?${query}`);
     await window.page.waitForSelector(".monaco-editor .view-line");
     return window;
   }
@@ -174,13 +182,23 @@ export class Window {
       if (process.env.PICTURES) await this.page?.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
       await this.browser?.close();
     } finally {
-      const { server } = this;
-      if (server?.pid && server.exitCode === null) {
-        const gone = once(server, "exit"); // till then it writes below the person's home
-        process.kill(-server.pid);
-        await gone;
-      }
+      await this.stop("SIGTERM");
     }
+  }
+
+  /** Ends browser and server without a warning, as a crash or the system would. */
+  async kill() {
+    const pid = Number(readlinkSync(join(this.profile, "SingletonLock")).split("-").at(-1));
+    process.kill(-pid, "SIGKILL");
+    await this.stop("SIGKILL");
+  }
+
+  async stop(signal) {
+    const { server } = this;
+    if (!server?.pid || server.exitCode !== null || server.signalCode !== null) return;
+    const gone = once(server, "exit"); // till then it writes below the person's home
+    process.kill(-server.pid, signal);
+    await gone;
   }
 }
 

@@ -18,6 +18,7 @@ import type {
 } from "./protocol";
 import type { RequestId } from "./rpc";
 import { Admission } from "./window/admission";
+import { Backups } from "./window/backups";
 import { Documents } from "./window/documents";
 import { Following } from "./window/following";
 import { GuestFiles } from "./window/guest_files";
@@ -32,7 +33,7 @@ import { scheme } from "./window/text";
 
 export function activate(context: vscode.ExtensionContext): void {
   const earshot = new Earshot(context.extension.packageJSON.version);
-  context.subscriptions.push(earshot);
+  context.subscriptions.push(earshot, new Backups(context.globalStorageUri));
   setImmediate(() => earshot.lookOut()); // VS Code waits for nothing here
 }
 

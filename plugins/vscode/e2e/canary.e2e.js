@@ -1,0 +1,85 @@
+/** Of a host's text nothing is on the disk of a guest, while VS Code runs, after it was closed, after it was killed, after its next start. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { backupsStamp, holding } from "./leftovers.js";
+import { Person, until } from "./person.js";
+import { Window } from "./window.js";
+
+const host = new Person("Grace");
+const guest = new Person("Ada");
+const canary = `canary${randomBytes(4).toString("hex")}`;
+let window;
+
+after(async () => {
+  await window?.close("canary");
+  await Promise.all([host.end(), guest.end()]);
+});
+
+const left = () => holding(guest.home, canary);
+const nothingLeft = () => until(() => left().length === 0);
+
+/** Types what nobody saves, and waits until VS Code has written its backup. */
+async function typeUnsaved(text) {
+  const before = backupsStamp(guest);
+  await window.click("two");
+  await window.type(text);
+  await until(() => backupsStamp(guest) !== before);
+  await nothingLeft();
+}
+
+test("nothing of an unsaved text is left behind, however VS Code ends", { timeout: 400_000 }, async () => {
+  host.write("project/main.txt", `${canary} one\ntwo\n`);
+  host.write("project/other.txt", "other\n");
+  const { session } = await host.follow(
+    ["share", "--json", "--admit", "auto", join(host.home, "project")],
+    (e) => e.event === "opened",
+  );
+  const uri = `earshot://${session.id}/main.txt`;
+  const onDisk = () => readFileSync(join(host.home, "project/main.txt"), "utf8");
+  const own = guest.write("own/own.txt", "this is mine\n");
+  assert.deepEqual(holding(guest.home, "this is mine"), [own]);
+
+  window = await Window.open(guest, own);
+  await window.command("Earshot: Join by Code or Link");
+  await window.answer(session.link);
+  await window.pick("/main.txt");
+  await window.shows(`${canary} one\ntwo\n`);
+  assert.deepEqual(left(), []);
+
+  await typeUnsaved(` ${canary}`);
+  const before = backupsStamp(guest);
+  await host.run("edit", uri, "--at", "1:1", `${canary} `);
+  await window.shows(`${canary} ${canary} one\ntwo ${canary}\n`);
+  await until(() => backupsStamp(guest) !== before);
+  await nothingLeft();
+
+  await window.press("Control+s");
+  await until(() => onDisk() === `${canary} ${canary} one\ntwo ${canary}\n`);
+  await window.tab("main.txt", { dirty: false });
+  assert.deepEqual(left(), []);
+
+  await typeUnsaved(" again");
+  await window.close("canary-closed");
+  assert.deepEqual(left(), []);
+
+  // The tab comes back with the text that the others have, not with one of VS Code's own.
+  await host.run("edit", uri, "--at", "1:1", "meanwhile ");
+  window = await Window.open(guest, own, {}, { again: true });
+  await window.page.locator(".tab", { hasText: "main.txt" }).click();
+  await window.shows(`meanwhile ${canary} ${canary} one\ntwo ${canary} again\n`);
+  await typeUnsaved(", and again");
+  await window.kill();
+  assert.deepEqual(left(), []);
+
+  window = await Window.open(guest, own, {}, { again: true });
+  await window.page.locator(".tab", { hasText: "main.txt" }).click();
+  await window.shows(`meanwhile ${canary} ${canary} one\ntwo ${canary} again, and again\n`);
+  await typeUnsaved("!");
+  await host.run("leave", "--unsaved", "discard");
+  await window.notification("The session is over");
+  await window.shows("this is mine\n");
+  assert.deepEqual(left(), []);
+});
