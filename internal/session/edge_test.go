@@ -263,3 +263,15 @@ func TestCRLFBufferWithALoneCR(t *testing.T) {
 	other.adds("!")
 	w.want(before+"!", ed, other, host)
 }
+
+// TestMixedEndsBehindASave: another program changed the file, in the middle of a line end, just after the host's editor wrote it.
+func TestMixedEndsBehindASave(t *testing.T) {
+	w, host, guest := pair(t, "one\r\ntwo\r\n")
+	ed, other := host.connect(), guest.connect()
+	ed.open(fileURI, "one\r\ntwo\r\n")
+	other.fetch(w.uri("a.txt"))
+	ed.adds("X")
+	w.disk["a.txt"] = "one\r<disk>\ntwo\r\nX"
+	ed.notify(didSave(fileURI))
+	w.want("one\r<disk>\ntwo\nX", ed, other, host)
+}

@@ -68,10 +68,7 @@ func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
 
 // mergeDisk takes a text that someone else wrote to the disk as the disk's edit of the version it had before.
 func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form, stamp string) {
-	if d.form.EOL == text.CRLF.String() && strings.Contains(now, "\r\n") {
-		// Its line ends are mixed now. The document's own stay what they were; the next save makes them one again.
-		now, form.EOL = text.CRLF.ToLF(now), d.form.EOL
-	}
+	now, form = d.withOwnEnds(now, form)
 	if shown, ok := d.shows(now, e.now); ok { // a host's editor wrote it and has not said so yet
 		was = base{at: shown}
 	}
@@ -95,6 +92,15 @@ func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form
 	d.setForm(protocol.Form{EOL: form.EOL, BOM: form.BOM, Encoding: d.form.Encoding, FinalNewline: d.form.FinalNewline})
 	d.dirty = len(skew) > 0 || !slices.Equal(after, d.text.Head())
 	e.touch(d)
+}
+
+// withOwnEnds is what the disk holds, as this document takes it. Where line ends are mixed now, the document's own stay what they
+// were; the next save makes them one again.
+func (d *document) withOwnEnds(disk string, form protocol.Form) (string, protocol.Form) {
+	if d.form.EOL == text.CRLF.String() && strings.Contains(disk, "\r\n") {
+		disk, form.EOL = text.CRLF.ToLF(disk), d.form.EOL
+	}
+	return disk, form
 }
 
 // shows is the version that an editor shows now, or showed a moment ago, with exactly this text.
@@ -139,6 +145,7 @@ func (e *Engine) compareSaved(m *mirror, then func(*protocol.Error)) {
 	n := m.saves
 	op := e.op(func(ev Event) {
 		got := ev.(Loaded)
+		got.Text, got.Form = d.withOwnEnds(got.Text, got.Form)
 		switch {
 		case got.Err != nil:
 			then(got.Err)
