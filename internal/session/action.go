@@ -93,9 +93,13 @@ func (o *offering) sharing(m *mirror) {
 	if isSessionURI(canonical(o.e, o.uri)) {
 		return
 	}
-	o.add(commandShareFile, "Share "+o.e.shownName(o.uri), protocol.CommandArguments{URI: o.uri})
-	if folder := o.c.folderOf(o.e, o.uri); folder != "" {
-		o.add(commandShareFolder, "Share the folder "+o.e.shownName(folder), protocol.CommandArguments{URI: o.uri})
+	s, too := o.e.sharedBy(o.c), ""
+	if s != nil {
+		too = " too"
+	}
+	o.add(commandShareFile, "Share "+o.e.shownName(o.uri)+too, protocol.CommandArguments{URI: o.uri})
+	if folder := o.c.folderOf(o.e, o.uri); folder != "" && (s == nil || s.root == "") {
+		o.add(commandShareFolder, "Share the folder "+o.e.shownName(folder)+too, protocol.CommandArguments{URI: o.uri})
 	}
 }
 

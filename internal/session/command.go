@@ -254,18 +254,26 @@ func (c *client) folderOf(e *Engine, uri protocol.DocumentURI) protocol.Document
 // share opens a session, or widens the one that this editor shares.
 func (x *commanding) share(p protocol.ShareParams, name string) {
 	sv := (*server)(x.e)
-	for _, s := range x.e.sessionsOf(x.c) {
-		if s.host && s.has(x.c) {
-			sv.Widen(aside(x, orFail(x, func(protocol.SessionResult) {
-				x.done(s, name+" is shared too"+toGetIn(s)+".")
-			})), &protocol.WidenParams{Session: s.id, Folder: p.Folder, Documents: p.Documents})
-			return
-		}
+	if s := x.e.sharedBy(x.c); s != nil {
+		sv.Widen(aside(x, orFail(x, func(protocol.SessionResult) {
+			x.done(s, name+" is shared too"+toGetIn(s)+".")
+		})), &protocol.WidenParams{Session: s.id, Folder: p.Folder, Documents: p.Documents})
+		return
 	}
 	sv.Share(aside(x, orFail(x, func(r protocol.SessionResult) {
 		s := x.e.session(r.Session.ID)
 		x.e.copy(invitation(s), func(copied bool) { x.done(s, name+" is shared"+toGetIn(s)+inClipboard(copied)+".") })
 	})), &p)
+}
+
+// sharedBy is the session that a client shares, nil if there is none.
+func (e *Engine) sharedBy(c *client) *session {
+	for _, s := range e.sessionsOf(c) {
+		if s.host && s.has(c) {
+			return s
+		}
+	}
+	return nil
 }
 
 // invitation is what lets others in from the furthest.

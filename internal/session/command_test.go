@@ -386,3 +386,23 @@ func TestStockClientFollowsAndCalls(t *testing.T) {
 		t.Errorf("told: %q", ed.told)
 	}
 }
+
+// TestStockClientSharesMore: what it shares while a session runs comes into that session.
+func TestStockClientSharesMore(t *testing.T) {
+	w, ed, guest, _ := sharedByStock(t)
+	ed.picks(answerEditor, nil)
+	ed.open("untitled:b.txt", "more\n")
+	if got := ed.actions(0, 0); !slices.Equal(got[:2], []string{"Share b.txt too", "Share the folder w too"}) {
+		t.Errorf("offered: %q", got)
+	}
+	wantWords(t, ed.chooses(0, "Share b.txt too"), "b.txt is shared too: code CODE")
+	b := guest.connect()
+	b.fetch(w.uri("b.txt"))
+	b.adds("of it\n")
+	w.want("more\nof it\n", ed, b)
+	wantWords(t, ed.runs(commandShareFolder), "w is shared too")
+	ed.open("file:///home/c.txt", "c")
+	if got := ed.actions(0, 0); slices.Contains(got, "Share the folder w too") || !slices.Contains(got, "Share c.txt too") {
+		t.Errorf("offered: %q", got)
+	}
+}
