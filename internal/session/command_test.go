@@ -140,9 +140,14 @@ func TestStockClientHostsAlone(t *testing.T) {
 	script.ask(&protocol.JoinParams{Code: "CODE", Linger: true})
 	wantWords(t, ed.asksNow(), "Ben (name not verified)", "123456")
 	ed.told = nil
+	plugin := host.connect()
+	plugin.open(fileURI, "one\ntwo\n")
 	ed.picks(answerEditor, nil)
 	if !ed.wasTold("Ben came in as editor.") {
 		t.Errorf("told: %q", ed.told)
+	}
+	if len(plugin.told) > 0 {
+		t.Errorf("a plugin, which shows it otherwise, was told %q", plugin.told)
 	}
 	b := guest.connect()
 	b.fetch(w.uri("a.txt"))
@@ -151,6 +156,9 @@ func TestStockClientHostsAlone(t *testing.T) {
 	w.want("new\none\ntwo\n", ed, b)
 	wantWords(t, ed.runs(commandMembers), `Ana in "a.txt", line 2 (you, host)`, `Ben in "a.txt", line 3 (editor)`)
 	wantCursors(t, b, [2]int{4, 4}) // where the stock client's person typed last
+	b.adds("three\n")
+	w.want("new\none\ntwo\nthree\n", ed)
+	wantCursors(t, b, [2]int{4, 4}) // and not where it was asked to type
 	ed.offered(6, 9, protocol.CodeActionContext{TriggerKind: triggeredByItself})
 	wantCursors(t, b, [2]int{6, 9})
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"testing"
@@ -356,7 +357,18 @@ func params(d *dice, uris []string) protocol.DaemonParams {
 	doc := protocol.TextDocumentIdentifier{URI: uri}
 	versioned := protocol.VersionedTextDocumentIdentifier{URI: uri, Version: d.number()}
 	change := protocol.TextDocumentContentChangeEvent{Range: pick(d, &protocol.Range{Start: at(), End: at()}, nil), Text: d.word()}
-	switch d.n(24) {
+	switch d.n(28) {
+	case 24, 25:
+		return &protocol.CodeActionParams{TextDocument: doc, Range: protocol.Range{Start: at(), End: at()},
+			Context: protocol.CodeActionContext{TriggerKind: d.n(3)}}
+	case 26, 27: // none that ends the session, which the others go on in
+		run := &protocol.ExecuteCommandParams{Command: pick(d, commandShareFile, commandShareFolder, commandCopyCode, commandJoin, commandMembers,
+			commandFollow, commandUnfollow, commandLookHere, commandAdmit, commandRefuse, d.word())}
+		args, err := json.Marshal(protocol.CommandArguments{URI: uri, Member: pick(d, "", d.word()), Code: d.word(), Range: pick(d, nil, &protocol.Range{Start: at(), End: at()})})
+		if err == nil {
+			run.Arguments = pick(d, nil, []json.RawMessage{args}, []json.RawMessage{[]byte(`"x"`)}, []json.RawMessage{[]byte("[7]")})
+		}
+		return run
 	case 0, 1:
 		return &protocol.DidOpenTextDocumentParams{TextDocument: protocol.TextDocumentItem{URI: uri, Version: d.number(), Text: d.word()},
 			Earshot: pick(d, nil, &protocol.Stamp{Stamp: d.word()})}
@@ -420,14 +432,16 @@ func FuzzEditorCalls(f *testing.F) {
 			case 0:
 				version := d.number()
 				for _, a := range mad.asks {
-					mad.n.step(ClientAnswered{Conn: mad.conn, Call: a.Call, Result: pick[any](&d, nil, &protocol.AdmitAnswer{},
+					mad.n.step(ClientAnswered{Conn: mad.conn, Call: a.Call, Result: pick[any](&d, nil, &protocol.AdmitAnswer{}, &protocol.MessageActionItem{Title: answerStay},
 						&protocol.ApplyWorkspaceEditResult{Applied: d.n(2) == 0, Version: pick(&d, nil, &version)})})
 				}
 				mad.asks = nil
 			case 1:
 				w.pass(time.Duration(d.n(256)) * 10 * time.Millisecond)
 			case 2:
-				mad.notify(params(&d, uris))
+				if p := params(&d, uris); !protocol.IsRequest(p.Method()) { // the others rpc answers itself
+					mad.notify(p)
+				}
 			default:
 				if p := params(&d, uris); mad.closed == "" {
 					mad.ask(p)

@@ -43,6 +43,10 @@ func TestHints(t *testing.T) {
 			t.Errorf("got %q, want %q", got, lists)
 		}
 	}
+	other := w.nodes[0].connect() // another editor of the same person
+	other.open(fileURI, "one\ntwo\n")
+	other.looks(2, 2)
+	want()
 	b.looks(1, 1)
 	want([]string{"0:1-0:2 Ben is here"})
 	b.looks(3, 3) // at the end of the line: the last character is marked
