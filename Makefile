@@ -5,11 +5,11 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node plugins/vscode
-# Options for the program behind `make share`, for instance ARGS="--role viewer".
+# Options for the program behind `make share` and `make try`, for instance ARGS="--role viewer".
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build share test test-all test-security e2e bench bench-peers generate lint cross fuzz-short vsix tools clean
+.PHONY: help build try share test test-all test-security e2e bench bench-peers generate lint cross fuzz-short vsix tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ build: ## build bin/earshot, one static binary
 
 share: build ## build, share this folder and print the code
 	@bin/earshot share $(ARGS) .
+
+try: build ## build, and edit with a scripted colleague in your own editor
+	@bin/earshot try $(ARGS)
 
 test: tools lint cross build ## run every test, installing what it needs (under 15 minutes on two cores)
 	go test -race -timeout 12m ./...

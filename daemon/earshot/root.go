@@ -21,6 +21,7 @@ func newRoot(p *program) *cobra.Command {
 			"earshot share", "share this folder and print the code",
 			"earshot join K7QM-3F9TXQ", "join it from another terminal or machine",
 			"earshot status", "show what is shared, and with whom",
+			"earshot try", "see it work, alone, with a scripted colleague",
 		),
 		Args:          unknownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -44,7 +45,7 @@ func newRoot(p *program) *cobra.Command {
 		&cobra.Group{ID: "servers", Title: "Behind the scenes:"})
 	root.AddCommand(
 		grouped("people", shareCommand(p), joinCommand(p), admitCommand(p), refuseCommand(p), roleCommand(p), removeCommand(p),
-			inviteCommand(p), widenCommand(p), leaveCommand(p), statusCommand(p), doctorCommand(p))...)
+			inviteCommand(p), widenCommand(p), leaveCommand(p), statusCommand(p), tryCommand(p), doctorCommand(p))...)
 	root.AddCommand(
 		grouped("scripts", catCommand(p), editCommand(p), eventsCommand(p), rpcCommand(p), attachCommand(p), tapCommand(p))...)
 	root.AddCommand(

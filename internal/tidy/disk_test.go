@@ -38,6 +38,9 @@ var throughRoot = map[string]struct {
 	"daemon/earshot/tap.go":             {[]string{"os.OpenFile"}, "the file that the person named, for messages of their own editor"},
 	"daemon/earshot/private_unix.go":    {[]string{"os.OpenFile"}, "where the runtime's last words go: nowhere"},
 	"daemon/earshot/private_windows.go": {[]string{"os.OpenFile"}, "as on unix"},
+	"daemon/earshot/try.go":             {[]string{"os.RemoveAll"}, "the trial's own temporary folder"},
+	"daemon/earshot/try_robin.go":       {[]string{"os.MkdirTemp", "os.RemoveAll"}, "the same"},
+	"daemon/earshot/try_stage.go":       {[]string{"os.WriteFile"}, "the scratch text in it"},
 	"daemon/earshot/document.go":        {[]string{"os.Stat"}, "what the person typed: a file of their own or one of the session"},
 }
 
