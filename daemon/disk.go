@@ -57,6 +57,17 @@ func (d *Daemon) useDisk(f session.Effect) {
 	case session.CreateEntry:
 		gone := session.Created{Op: f.Op, Err: errNoFolder()}
 		d.onFile(f.Session, f.Path, gone, func(w *workspace.Folder) session.Event { return create(w, f) })
+	case session.RenameEntry:
+		gone := session.Renamed{Op: f.Op, Err: errNoFolder()}
+		d.onFiles(f.Session, d.begun(f.Session, f.From, f.To), gone, func(w *workspace.Folder) session.Event { return rename(w, f) })
+	case session.DeleteEntry:
+		gone := session.Deleted{Op: f.Op, Err: errNoFolder()}
+		d.onFiles(f.Session, d.begun(f.Session, f.Path), gone, func(w *workspace.Folder) session.Event {
+			if err := w.Remove(f.Path, f.Open); err != nil {
+				return session.Deleted{Op: f.Op, Err: asProtocol(err)}
+			}
+			return session.Deleted{Op: f.Op}
+		})
 	}
 }
 
@@ -197,23 +208,53 @@ func (d *Daemon) onDisk(session string, gone session.Event, op func(*workspace.F
 
 // onFile is onDisk for one file: op begins when what was asked for before has been answered.
 func (d *Daemon) onFile(session string, p docpath.Path, gone session.Event, op func(*workspace.Folder) session.Event) {
+	d.onFiles(session, []docpath.Path{p}, gone, op)
+}
+
+// onFiles is onFile for several.
+func (d *Daemon) onFiles(session string, paths []docpath.Path, gone session.Event, op func(*workspace.Folder) session.Event) {
 	f := d.folders[session]
 	if f == nil {
 		d.operate(nil, nil, nil, gone, op)
 		return
 	}
-	before, done := f.tails[p], make(chan struct{})
-	f.tails[p] = done
+	var before []<-chan struct{}
+	done := make(chan struct{})
+	for _, p := range paths {
+		if tail := f.tails[p]; tail != nil {
+			before = append(before, tail)
+		}
+	}
+	for _, p := range paths {
+		f.tails[p] = done
+	}
 	d.operate(f, before, func() {
-		if f.tails[p] == done {
-			delete(f.tails, p)
+		for _, p := range paths {
+			if f.tails[p] == done {
+				delete(f.tails, p)
+			}
 		}
 		close(done)
 	}, gone, op)
 }
 
-// operate runs op once before is closed and there is a token, and posts its answer; after, in the loop, comes first.
-func (d *Daemon) operate(f *folder, before <-chan struct{}, after func(), gone session.Event, op func(*workspace.Folder) session.Event) {
+// begun are names, and those below them that something has been begun with.
+func (d *Daemon) begun(session string, names ...docpath.Path) []docpath.Path {
+	f := d.folders[session]
+	if f == nil {
+		return names
+	}
+	all := slices.Clone(names)
+	for p := range f.tails {
+		if slices.ContainsFunc(names, p.Under) && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// operate runs op once all of before is closed and there is a token, and posts its answer; after, in the loop, comes first.
+func (d *Daemon) operate(f *folder, before []<-chan struct{}, after func(), gone session.Event, op func(*workspace.Folder) session.Event) {
 	if f == nil || f.Folder == nil {
 		d.begin(func() { d.postAfter(after, gone) })
 		return
@@ -222,9 +263,9 @@ func (d *Daemon) operate(f *folder, before <-chan struct{}, after func(), gone s
 	f.ops.Add(1)
 	d.begin(func() {
 		defer f.ops.Done()
-		if before != nil {
+		for _, tail := range before {
 			select {
-			case <-before:
+			case <-tail:
 			case <-d.over: // nobody will close it
 				return
 			}
@@ -317,13 +358,31 @@ func fittingPage(w *workspace.Folder, f session.ListFolder) (workspace.Page, err
 }
 
 func create(w *workspace.Folder, f session.CreateEntry) session.Event {
+	var err error
 	if f.Kind == protocol.KindFolder {
-		return session.Created{Op: f.Op, Err: protocol.Errorf(protocol.NotInThisVersion, "Folders can't be made in this version; make it on the host's machine.")}
+		err = w.CreateDir(f.Path)
+	} else {
+		_, err = w.Create(f.Path)
 	}
-	if _, err := w.Create(f.Path); err != nil {
+	if err != nil {
 		return session.Created{Op: f.Op, Err: asProtocol(err)}
 	}
 	return session.Created{Op: f.Op}
+}
+
+func rename(w *workspace.Folder, f session.RenameEntry) session.Event {
+	if err := w.Rename(f.From, f.To, f.Open); err != nil {
+		return session.Renamed{Op: f.Op, Err: asProtocol(err)}
+	}
+	out := session.Renamed{Op: f.Op}
+	for _, p := range f.Texts {
+		identity, err := w.Identity(p)
+		if err != nil {
+			identity = "" // it has been renamed all the same
+		}
+		out.Identities = append(out.Identities, identity)
+	}
+	return out
 }
 
 func fromForm(f workspace.Form) protocol.Form {

@@ -99,9 +99,10 @@ func TestClosedFolder(t *testing.T) {
 			t.Error("the folder is still open")
 		}
 		for i, f := range []session.Effect{session.LoadFile{Op: 2, Session: "s"}, session.SaveFile{Op: 2, Session: "s"},
-			session.ListFolder{Op: 2, Session: "s"}, session.CreateEntry{Op: 2, Session: "s"}, session.Locate{Op: 2, Session: "s"}} {
+			session.ListFolder{Op: 2, Session: "s"}, session.CreateEntry{Op: 2, Session: "s"},
+			session.RenameEntry{Op: 2, Session: "s"}, session.DeleteEntry{Op: 2, Session: "s"}, session.Locate{Op: 2, Session: "s"}} {
 			d.useDisk(f)
-			if err := errorOf((<-d.inbox).event); protocol.KindOf(err) != protocol.Ended && i < 4 {
+			if err := errorOf((<-d.inbox).event); protocol.KindOf(err) != protocol.Ended && i < 6 {
 				t.Errorf("%T: got %v, want ended", f, err)
 			}
 		}
@@ -119,6 +120,10 @@ func errorOf(ev session.Event) *protocol.Error {
 	case session.Listed:
 		return ev.Err
 	case session.Created:
+		return ev.Err
+	case session.Renamed:
+		return ev.Err
+	case session.Deleted:
 		return ev.Err
 	}
 	return nil

@@ -108,6 +108,16 @@ func (p *probe) create(path string) *wire.Failure {
 	return p.asks(&wire.Create{Op: p.op, Path: path}).(*wire.Saved).Failure
 }
 
+func (p *probe) rename(from, to string) *wire.Failure {
+	p.op++
+	return p.asks(&wire.Rename{Op: p.op, From: from, To: to}).(*wire.Saved).Failure
+}
+
+func (p *probe) delete(path string) *wire.Failure {
+	p.op++
+	return p.asks(&wire.Delete{Op: p.op, Path: path}).(*wire.Saved).Failure
+}
+
 // hidden names what a host must not give away: texts, and where on its disk the folder lies.
 type hidden map[string]string // by what it is
 
@@ -272,7 +282,23 @@ func tryAll(t *testing.T, p *probe, listed []string) {
 		}
 		for _, path := range append(links, name, strings.ToUpper(name), "./"+name, "plain/../"+name, "/"+name, name+"/", name+".", name+"\x00.txt", "folder/config") {
 			refused("open", path, p.open(path))
+			refused("rename", path, p.rename(path, fmt.Sprintf("seen%d.txt", i)))
+			refused("delete", path, p.delete(path))
 		}
+		for folder := filepath.Dir(name); folder != "."; folder = filepath.Dir(folder) {
+			refused("delete", folder, p.delete(folder))
+			if p.rename(folder, "seen") != nil {
+				continue
+			}
+			// It holds nothing that its name alone held back.
+			moved := "seen" + strings.TrimPrefix(name, folder)
+			refused("open", moved, p.open(moved))
+			if f := p.rename("seen", folder); f != nil || slices.Contains(p.list("seen", true), moved) {
+				t.Errorf("%s was renamed, and not back: %+v", folder, f)
+			}
+		}
+		refused("rename to", name, p.rename("plain/a.txt", name))
+		refused("rename a folder to", name, p.rename("plain", name))
 		refused("create", name, p.create(name))
 		refused("create", name+".new", p.create(name+"/new"))
 	}
@@ -309,6 +335,9 @@ func asksProperly(t *testing.T, guest *desk, id string) []byte {
 		}
 		if err := ask("file/create", &protocol.CreateFileParams{Session: id, URI: uri, Kind: protocol.KindFile}); err == nil {
 			t.Errorf("%s was made", name)
+		}
+		if err := ask("file/delete", &protocol.DeleteFileParams{Session: id, URI: uri}); err == nil {
+			t.Errorf("%s was deleted", name)
 		}
 		if err := ask("document/save", &protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: uri}}); err == nil {
 			t.Errorf("%s was saved", name)
@@ -430,6 +459,16 @@ func TestH1PoisonedHost(t *testing.T) {
 		t.Logf("the text: %q, %v", content.Text, err)
 		guest.mu.Lock()
 		for _, p := range guest.seen {
+			if c, ok := p.(*protocol.FileChanged); ok {
+				for _, change := range c.Changes {
+					for _, uri := range []string{change.URI, change.From} {
+						if session, p, err := docpath.ParseSessionURI(uri); err != nil || session != id || p.IsFolder() {
+							t.Errorf("told of %q: %v", uri, err)
+						}
+					}
+				}
+				continue
+			}
 			body, err := json.Marshal(p)
 			if err != nil {
 				t.Error(err)
@@ -478,9 +517,14 @@ func poison(s *stranger) {
 				listed.Entries = append(listed.Entries, wire.Entry{Path: threat.Path(r), Folder: r.IntN(2) == 0, Size: -1})
 			}
 			answer(listed)
+			changed := &wire.Changed{}
+			for range wire.MaxChanges {
+				changed.Changes = append(changed.Changes, wire.Change{Path: threat.Path(r), Kind: "renamed", From: threat.Path(r)})
+			}
+			answer(changed)
 		case *wire.Open:
 			b := crdt.New("#!/bin/sh\n").Snapshot()
-			answer(&wire.Opened{Op: got.Op, Doc: 1, Instance: "../../etc", Path: "../../../../etc/passwd", Size: len(b), State: &wire.State{Doc: 1, Form: wire.Form{EOL: "../..", Encoding: "../.."}}})
+			answer(&wire.Opened{Op: got.Op, Doc: 1, Instance: "../../etc", Path: "../../../../etc/passwd", Size: len(b), State: &wire.State{Doc: 1, Path: "../../.bashrc", Form: wire.Form{EOL: "../..", Encoding: "../.."}}})
 			_ = s.link.Send(peer.Bulk, wire.Encode(&wire.Chunk{Op: got.Op, Last: true, Data: b}))
 		case *wire.Bye:
 			return

@@ -105,7 +105,7 @@ func (d *Daemon) carryOut(f session.Effect) {
 			l.close()
 		}
 	case session.OpenFolder, session.WidenFolder, session.CloseFolder, session.Locate, session.LoadFile, session.SaveFile, session.ListFolder,
-		session.CreateEntry:
+		session.CreateEntry, session.RenameEntry, session.DeleteEntry:
 		d.useDisk(f)
 	case session.Copy:
 		d.copy(f)

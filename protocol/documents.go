@@ -134,21 +134,28 @@ type Entry struct {
 	Readonly bool        `json:"readonly"`
 }
 
-// CreateFileParams of file/create.
+// CreateFileParams of file/create: an empty file, or a folder, in a folder that is there. Errors of this, file/rename and
+// file/delete: readOnly for viewers, outsideFolder where no folder is shared or a path leads out of it, exists, excluded for what is
+// left out of what is shown and for links, noSuchDocument, saveFailed if the host's disk says no, conflict.
 type CreateFileParams struct {
 	Session string      `json:"session"`
 	URI     DocumentURI `json:"uri"`
 	Kind    EntryKind   `json:"kind"`
 }
 
-// RenameFileParams of file/rename.
+// RenameFileParams of file/rename. Nothing is ever replaced: exists. A text that is open goes along, with its history and all
+// who have it open: the editors may go on under the URI that they have, or close that and open the new one with their stamp, which
+// file/changed tells them (renamed). Conflict is the error for one that an editor of the host's has open as a file: it would go on to write
+// that under the old name; and for a folder in which something would be shown then that is not shown now, or not any more.
 type RenameFileParams struct {
 	Session string      `json:"session"`
 	From    DocumentURI `json:"from"`
 	To      DocumentURI `json:"to"`
 }
 
-// DeleteFileParams of file/delete.
+// DeleteFileParams of file/delete: a file, or a folder with nothing in it (else conflict: empty it first; it may hold files that
+// are not shown). The text of a file that somebody has open stays open, lacks a save (document/changed), and a save makes the file
+// anew.
 type DeleteFileParams struct {
 	Session string      `json:"session"`
 	URI     DocumentURI `json:"uri"`

@@ -112,10 +112,10 @@ type Daemon interface {
 	// CreateFile makes a file or folder in the shared folder.
 	//rpc:method file/create
 	CreateFile(r Request[Empty], p *CreateFileParams)
-	// RenameFile renames one.
+	// RenameFile gives one another name.
 	//rpc:method file/rename
 	RenameFile(r Request[Empty], p *RenameFileParams)
-	// DeleteFile removes one.
+	// DeleteFile removes a file or an empty folder.
 	//rpc:method file/delete
 	DeleteFile(r Request[Empty], p *DeleteFileParams)
 

@@ -216,13 +216,14 @@ type RemoveMemberParams struct {
 type SubscribeParams struct{}
 
 // Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as "opened",
-// "joined", "role", "saved"; the other fields as far as they apply.
+// "joined", "role", "saved", "widened", "renamed"; the other fields as far as they apply.
 type Happening struct {
 	Time    string      `json:"time"`
 	Event   string      `json:"event"`
 	Session string      `json:"session,omitempty"`
 	Member  *Member     `json:"member,omitempty"`
 	URI     DocumentURI `json:"uri,omitempty"`
+	From    DocumentURI `json:"from,omitempty"` // of what was renamed
 	Code    string      `json:"code,omitempty"`
 	Link    string      `json:"link,omitempty"`
 	Check   string      `json:"check,omitempty"`

@@ -71,6 +71,8 @@ func happeningText(h *protocol.Happening, me string) string {
 		return strings.TrimSuffix(plain(h.Message), ".")
 	case "widened":
 		return shownURI(h.URI) + " is shared now too"
+	case "created", "deleted", "renamed":
+		return nameHappening(h, who)
 	case "saved":
 		return shownURI(h.URI) + " was saved"
 	case "ended":
@@ -80,6 +82,21 @@ func happeningText(h *protocol.Happening, me string) string {
 		return "the session has ended" + because
 	}
 	return otherHappening(h, because)
+}
+
+// nameHappening tells what became of a file or folder; a guest is not told who did it.
+func nameHappening(h *protocol.Happening, who string) string {
+	what, by := shownURI(h.URI), " by "+who
+	if h.Member == nil {
+		by = ""
+	}
+	switch h.Event {
+	case "created":
+		return what + " was made" + by
+	case "deleted":
+		return what + " was deleted" + by
+	}
+	return shownURI(h.From) + " was renamed to " + what + by
 }
 
 // removedReason is what a host's daemon gives as the reason when it sends a guest out; nothing else tells it from an end for all.

@@ -83,9 +83,19 @@ func (e *Engine) takeChanged(s *session, f *wire.Changed) {
 		default:
 			continue
 		}
+		delete(s.aliases, c.path) // what was another's name is its own now, or nobody's
+		delete(s.aliases, c.from)
 		changes = append(changes, c)
 	}
-	if len(changes) > 0 {
-		e.tellFiles(s, changes)
+	if len(changes) == 0 {
+		return
+	}
+	e.tellFiles(s, changes)
+	if c := changes[0]; len(changes) == 1 { // else a folder was added, and nobody reads all of it
+		told := protocol.Happening{Event: c.kind, Session: s.id, URI: docpath.SessionURI(s.id, c.path)}
+		if c.kind == renamed {
+			told.From = docpath.SessionURI(s.id, c.from)
+		}
+		e.tellHappening(told)
 	}
 }

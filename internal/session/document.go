@@ -21,7 +21,9 @@ type document struct {
 	num      uint32 // the host's number for it, the same on all sides
 	instance string // one for each load: stamps and replicas of another load do not fit
 	identity string
-	alias    *document // another name of a file that was open already: go there
+	alias    *document      // another name of a file that was open already: go there
+	was      []docpath.Path // host: names that it had; the last maxWas
+	gone     bool           // host: its file was deleted here; saving makes it anew
 
 	ready   bool
 	waiting []func(*protocol.Error)
@@ -158,7 +160,13 @@ func (d *document) used() bool {
 	if !d.session.host {
 		return d.unacked()
 	}
-	return d.dirty || d.shown && len(d.session.away) > 0
+	return d.lacksSave() || d.shown && len(d.session.away) > 0
+}
+
+// lacksSave tells whether the host's file lacks something of the text. One that was deleted lacks nothing that anybody wants, if
+// nobody changed the text since.
+func (d *document) lacksSave() bool {
+	return d.dirty && !(d.gone && len(d.diskAt.skew) == 0 && slices.Equal(d.diskAt.at, d.text.Head()))
 }
 
 // isOpen tells whether anybody has the document.
@@ -248,6 +256,7 @@ func (e *Engine) bringUpToDate(d *document) {
 	if !d.ready {
 		return
 	}
+	e.isThereAgain(d)
 	e.shareEvents(d)
 	if !d.session.host && !slices.Equal(d.stepFrom, d.text.Head()) {
 		d.checkLater(e.now)
@@ -320,7 +329,11 @@ func (e *Engine) sendEvents(r *remote, f wire.Events) {
 }
 
 func (d *document) state() wire.State {
-	return wire.State{Doc: d.num, Dirty: d.dirty, Readonly: d.readonly, Form: wire.Form(d.form)}
+	st := wire.State{Doc: d.num, Dirty: d.dirty, Readonly: d.readonly, Form: wire.Form(d.form)}
+	if len(d.was) > 0 {
+		st.Path = d.path.String()
+	}
+	return st
 }
 
 // shareState tells editors, and at the host guests, whether the file lacks something.

@@ -121,6 +121,24 @@ type Copy struct {
 	Text string
 }
 
+// RenameEntry gives a file or folder another name. Texts are those that are open under From, by the names that they are to have: of
+// each the identity is told. Open are the identities of others.
+type RenameEntry struct {
+	Op       OpID
+	Session  string
+	From, To docpath.Path
+	Texts    []docpath.Path
+	Open     []string
+}
+
+// DeleteEntry removes a file or an empty folder. Open are the identities of texts that are open by other names.
+type DeleteEntry struct {
+	Op      OpID
+	Session string
+	Path    docpath.Path
+	Open    []string
+}
+
 // OpenRoom lets guests find the session.
 type OpenRoom struct {
 	Session string
@@ -208,6 +226,8 @@ func (SaveFile) effect()    {}
 func (ListFolder) effect()  {}
 func (CreateEntry) effect() {}
 func (Copy) effect()        {}
+func (RenameEntry) effect() {}
+func (DeleteEntry) effect() {}
 func (OpenRoom) effect()    {}
 func (NewCode) effect()     {}
 func (CloseRoom) effect()   {}

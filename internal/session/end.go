@@ -43,7 +43,7 @@ func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeavePar
 func (s *session) unsaved() []protocol.DocumentURI {
 	uris := []protocol.DocumentURI{}
 	for _, d := range s.docs {
-		if d.ready && d.dirty && d.untitled == "" && len(d.mirrors) == 0 {
+		if d.ready && d.lacksSave() && d.untitled == "" && len(d.mirrors) == 0 {
 			uris = append(uris, d.uri())
 		}
 	}

@@ -163,6 +163,10 @@ func (e *Engine) take(ev Event) {
 		e.finish(ev.Op, ev)
 	case Copied:
 		e.finish(ev.Op, ev)
+	case Renamed:
+		e.finish(ev.Op, ev)
+	case Deleted:
+		e.finish(ev.Op, ev)
 	case RoomOpened, RoomFailed, CodeChanged, Knocked, KnockGone, GuestLinked:
 		e.takeRoom(ev)
 	case JoinProgressed, JoinFailed, JoinIsOwn, HostLinked:
@@ -202,7 +206,11 @@ func (e *Engine) touch(d *document) {
 	}
 }
 
-func (e *Engine) emit(f Effect) { e.out = append(e.out, f) }
+func (e *Engine) emit(f Effect) {
+	if !e.holdsBack(f) {
+		e.out = append(e.out, f)
+	}
+}
 
 // op registers what happens when the world answers.
 func (e *Engine) op(then func(Event)) OpID {

@@ -121,6 +121,19 @@ type Copied struct {
 	Done bool
 }
 
+// Renamed answers RenameEntry; Identities are those of its Texts, "" of one that is not on the disk.
+type Renamed struct {
+	Op         OpID
+	Identities []string
+	Err        *protocol.Error
+}
+
+// Deleted answers DeleteEntry.
+type Deleted struct {
+	Op  OpID
+	Err *protocol.Error
+}
+
 // Entry of a folder.
 type Entry struct {
 	Path     docpath.Path
@@ -239,6 +252,8 @@ func (Saved) event()          {}
 func (Listed) event()         {}
 func (Created) event()        {}
 func (Copied) event()         {}
+func (Renamed) event()        {}
+func (Deleted) event()        {}
 func (RoomOpened) event()     {}
 func (RoomFailed) event()     {}
 func (CodeChanged) event()    {}

@@ -96,7 +96,13 @@ func (f *forger) events(d *dice, catchUp bool) []byte {
 
 // guestFrame is one that a guest may send, and sometimes one that it may not.
 func guestFrame(d *dice, f *forger) wire.Frame {
-	switch d.n(15) {
+	switch d.n(18) {
+	case 15:
+		return &wire.Create{Op: d.doc(), Path: d.word(), Folder: d.n(2) == 0}
+	case 16:
+		return &wire.Rename{Op: d.doc(), From: d.word(), To: d.word()}
+	case 17:
+		return &wire.Delete{Op: d.doc(), Path: d.word()}
 	case 0:
 		return &wire.Hello{Version: d.number(), Name: d.word()}
 	case 1:
@@ -171,7 +177,7 @@ func hostFrame(d *dice, f *forger) wire.Frame {
 	case 4:
 		return &wire.Saved{Op: d.doc(), Failure: d.failure()}
 	case 5:
-		return &wire.State{Doc: d.doc(), Dirty: true, Readonly: d.n(2) == 0, Form: wire.Form{EOL: pick(d, "crlf", "lf", d.word())}}
+		return &wire.State{Doc: d.doc(), Dirty: true, Readonly: d.n(2) == 0, Form: wire.Form{EOL: pick(d, "crlf", "lf", d.word())}, Path: pick(d, "", d.word())}
 	case 6:
 		return &wire.Reset{Doc: d.doc(), Turn: d.doc(), Mend: d.n(2) == 0, Reason: d.word()}
 	case 7:

@@ -638,6 +638,7 @@ func (e *Engine) complete(d *document) {
 	}
 	d.num, d.instance = got.Doc, screen.Line(got.Instance, 10)
 	d.form, d.dirty, d.readonly = form(got.State.Form), got.State.Dirty, got.State.Readonly
+	d.isCalled(got.State.Path)
 	e.replace(d, doc)
 	e.resync(d)
 	d.finish(nil)
@@ -683,6 +684,7 @@ func (e *Engine) takeState(s *session, f *wire.State) {
 	if d := s.doc(f.Doc); d != nil {
 		d.setForm(form(f.Form))
 		d.dirty, d.readonly = f.Dirty, f.Readonly
+		d.isCalled(f.Path)
 		e.touch(d)
 	}
 }

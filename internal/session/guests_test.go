@@ -712,11 +712,11 @@ func TestA16NothingActs(t *testing.T) {
 					}
 				case Notify:
 					switch f.Params.(type) {
-					case *protocol.ShowMessageParams, *protocol.SessionChanged, *protocol.PresenceChanged, *protocol.DocumentChanged, *protocol.Happening:
+					case *protocol.ShowMessageParams, *protocol.SessionChanged, *protocol.PresenceChanged, *protocol.DocumentChanged, *protocol.FileChanged, *protocol.Happening:
 					default:
 						t.Fatalf("seed %d: the host's editor is sent %s", seed, f.Params.Method())
 					}
-				case SendFrame, CloseLink, Warn, LoadFile, ListFolder, SaveFile, CreateEntry, Forget:
+				case SendFrame, CloseLink, Warn, LoadFile, ListFolder, SaveFile, CreateEntry, RenameEntry, DeleteEntry, Forget:
 				default:
 					t.Fatalf("seed %d: a guest had its host do %T", seed, f)
 				}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -375,6 +376,12 @@ func (n *node) onDisk(f Effect) {
 		ev = n.w.create(f)
 	case Copy:
 		ev = Copied{Op: f.Op, Done: true}
+	case RenameEntry:
+		n.hand(func() Event { return n.w.rename(f) })
+		return
+	case DeleteEntry:
+		n.hand(func() Event { return n.w.remove(f) })
+		return
 	default:
 		return
 	}
@@ -413,6 +420,40 @@ func (w *world) create(f CreateEntry) Created {
 	}
 	w.disk[f.Path.String()] = ""
 	return Created{Op: f.Op}
+}
+
+// rename and remove know no folders but those that names begin with.
+func (w *world) rename(f RenameEntry) Renamed {
+	from, to := f.From.String(), f.To.String()
+	out := Renamed{Op: f.Op}
+	found := false
+	for name := range w.disk {
+		if name == to || strings.HasPrefix(name, to+"/") {
+			return Renamed{Op: f.Op, Err: protocol.Errorf(protocol.Exists, "%s is there already.", to)}
+		}
+		found = found || name == from || strings.HasPrefix(name, from+"/")
+	}
+	if !found {
+		return Renamed{Op: f.Op, Err: protocol.Errorf(protocol.NoSuchDocument, "There is no %s.", from)}
+	}
+	for name, text := range maps.Clone(w.disk) {
+		if name == from || strings.HasPrefix(name, from+"/") {
+			delete(w.disk, name)
+			w.disk[to+strings.TrimPrefix(name, from)] = text
+		}
+	}
+	for _, p := range f.Texts {
+		out.Identities = append(out.Identities, strings.ToLower(p.String()))
+	}
+	return out
+}
+
+func (w *world) remove(f DeleteEntry) Deleted {
+	if _, there := w.disk[f.Path.String()]; !there {
+		return Deleted{Op: f.Op, Err: protocol.Errorf(protocol.NoSuchDocument, "There is no %s.", f.Path)}
+	}
+	delete(w.disk, f.Path.String())
+	return Deleted{Op: f.Op}
 }
 
 // hand gives the disk's answer soon, or when the test releases it.
@@ -458,7 +499,7 @@ func (w *world) save(f SaveFile) Saved {
 	if w.locked[name] {
 		return Saved{Op: f.Op, Err: protocol.Errorf(protocol.SaveFailed, "%s can't be written.", name)}
 	}
-	if now := w.disk[name]; stampOf(now) != f.Base {
+	if now, there := w.disk[name]; there && stampOf(now) != f.Base {
 		s, form := formOf(now)
 		return Saved{Op: f.Op, Changed: true, Text: s, Form: form, Stamp: stampOf(now)}
 	}

@@ -394,6 +394,10 @@ func asError(err error) *protocol.Error {
 // open gives the document at a path of a session once it is loaded.
 func (e *Engine) open(s *session, p docpath.Path, then func(*document, *protocol.Error)) {
 	d := s.docAt(p)
+	if d != nil && d.gone && !d.used() { // nobody has what was deleted
+		e.drop(d)
+		d = nil
+	}
 	if alias := s.aliases[p]; d == nil && alias != nil && slices.Contains(s.docs, alias) {
 		d = alias
 	}
@@ -460,6 +464,9 @@ func (e *Engine) load(d *document) {
 		}
 		if got.Err != nil {
 			s.docs = slices.DeleteFunc(s.docs, func(o *document) bool { return o == d })
+			if o := s.wasAt(d.path); o != nil && protocol.KindOf(got.Err) == protocol.NoSuchDocument {
+				d.alias, got.Err = o, nil // nothing else has come under the name that it had
+			}
 			d.finish(got.Err)
 			return
 		}

@@ -492,17 +492,6 @@ func TestInvite(t *testing.T) {
 	}
 }
 
-// TestNotInThisVersion: what the contract names and this version does not do says so.
-func TestNotInThisVersion(t *testing.T) {
-	w := newWorld(t)
-	ed := w.node("host").connect()
-	for _, p := range []protocol.DaemonParams{
-		&protocol.RenameFileParams{}, &protocol.DeleteFileParams{},
-	} {
-		wantKind(t, ed.fails(p), protocol.NotInThisVersion)
-	}
-}
-
 func TestStop(t *testing.T) {
 	w, host, guest := pair(t, "abc")
 	ed := guest.connect()

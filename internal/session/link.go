@@ -141,6 +141,10 @@ func (e *Engine) fromGuest(r *remote, f wire.Frame) {
 		e.saveFor(r, f)
 	case *wire.Create:
 		e.createFor(r, f)
+	case *wire.Rename:
+		e.renameFor(r, f)
+	case *wire.Delete:
+		e.deleteFor(r, f)
 	case *wire.Resync:
 		e.resyncFor(r, f)
 	case *wire.Events:
@@ -279,34 +283,6 @@ func (e *Engine) saveFor(r *remote, f *wire.Save) {
 	default:
 		r.saves++
 		e.save(d, func(err *protocol.Error) {
-			r.saves--
-			answer(err)
-		})
-	}
-}
-
-func (e *Engine) createFor(r *remote, f *wire.Create) {
-	answer := func(err *protocol.Error) {
-		if e.links[r.id] == r {
-			e.frame(r, Live, &wire.Saved{Op: f.Op, Failure: toWire(err)})
-		}
-	}
-	p, err := docpath.Parse(f.Path)
-	m := r.session.member(r.member)
-	switch {
-	case err != nil:
-		answer(asError(err))
-	case m == nil || m.Role != protocol.RoleEditor:
-		answer(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to make it."))
-	case r.saves >= maxSaves:
-		answer(protocol.Errorf(protocol.RateLimited, "%d files are being written already; try again in a moment.", maxSaves))
-	default:
-		kind := protocol.KindFile
-		if f.Folder {
-			kind = protocol.KindFolder
-		}
-		r.saves++
-		e.createHere(r.session, p, kind, func(err *protocol.Error) {
 			r.saves--
 			answer(err)
 		})

@@ -265,8 +265,33 @@ var guestRows = []guestRow{
 		viewer: "Saved readOnly", editor: "Saved, +disk+text", late: noDocument},
 	{name: "save what it has not", frame: func(*caller) wire.Frame { return &wire.Save{Op: 9, Doc: 99} }, viewer: noDocument},
 	{name: "create", frame: func(*caller) wire.Frame { return &wire.Create{Op: 9, Path: "new.txt"} },
-		viewer: "Saved readOnly", editor: "Saved, +disk"},
-	{name: "create outside", frame: func(*caller) wire.Frame { return &wire.Create{Op: 9, Path: "../new.txt"} }, viewer: "Saved outsideFolder"},
+		viewer: "Saved readOnly", editor: "Changed, Saved, +disk"},
+	{name: "create outside", frame: func(*caller) wire.Frame { return &wire.Create{Op: 9, Path: "../new.txt"} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
+	{name: "create a folder", frame: func(*caller) wire.Frame { return &wire.Create{Op: 9, Path: "new", Folder: true} },
+		viewer: "Saved readOnly", editor: "Changed, Saved, +disk"},
+	{name: "rename", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "b.txt", To: "z.txt"} },
+		viewer: "Saved readOnly", editor: "Changed, Saved, +disk"},
+	{name: "rename what the host has open", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "a.txt", To: "z.txt"} },
+		viewer: "Saved readOnly", editor: "Saved conflict"},
+	{name: "rename over another", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "b.txt", To: "c.txt"} },
+		viewer: "Saved readOnly", editor: "Saved exists"},
+	{name: "rename over what is open", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "b.txt", To: "a.txt"} },
+		viewer: "Saved readOnly", editor: "Saved exists"},
+	{name: "rename to the outside", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "b.txt", To: "../b.txt"} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
+	{name: "rename from the outside", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, From: "/etc/passwd", To: "z.txt"} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
+	{name: "rename the folder", frame: func(*caller) wire.Frame { return &wire.Rename{Op: 9, To: "z"} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
+	{name: "delete", frame: func(*caller) wire.Frame { return &wire.Delete{Op: 9, Path: "b.txt"} },
+		viewer: "Saved readOnly", editor: "Changed, Saved, +disk"},
+	{name: "delete what others have open", frame: func(*caller) wire.Frame { return &wire.Delete{Op: 9, Path: "a.txt"} },
+		viewer: "Saved readOnly", editor: "Changed, Saved, +disk"},
+	{name: "delete outside", frame: func(*caller) wire.Frame { return &wire.Delete{Op: 9, Path: "../b.txt"} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
+	{name: "delete the folder", frame: func(*caller) wire.Frame { return &wire.Delete{Op: 9} },
+		viewer: "Saved readOnly", editor: "Saved outsideFolder"},
 	{name: "create over another", frame: func(*caller) wire.Frame { return &wire.Create{Op: 9, Path: "b.txt"} },
 		viewer: "Saved readOnly", editor: "Saved exists"},
 	{name: "resync", frame: func(c *caller) wire.Frame { return &wire.Resync{Doc: c.num, Turn: 2, Summary: c.doc.Summary()} },
@@ -437,10 +462,7 @@ func (c *called) doc() protocol.TextDocumentIdentifier {
 	return protocol.TextDocumentIdentifier{URI: c.w.uri("a.txt")}
 }
 
-const (
-	hostAlone = "notHost"
-	later     = "notInThisVersion" // and the host's alone, or an editor's, once it is
-)
+const hostAlone = "notHost"
 
 // methodRows has every method that an editor may call; "told" is a message to the person and an edit that restores the buffer.
 var methodRows = map[string]methodRow{
@@ -507,11 +529,11 @@ var methodRows = map[string]methodRow{
 		return &protocol.CreateFileParams{Session: c.host.shared(), URI: c.w.uri("new.txt"), Kind: protocol.KindFile}
 	}, viewer: "readOnly", editor: "+disk"},
 	"RenameFile": {params: func(c *called) protocol.DaemonParams {
-		return &protocol.RenameFileParams{Session: c.host.shared(), From: c.w.uri("a.txt"), To: c.w.uri("z.txt")}
-	}, viewer: later},
+		return &protocol.RenameFileParams{Session: c.host.shared(), From: c.w.uri("b.txt"), To: c.w.uri("z.txt")}
+	}, viewer: "readOnly", editor: "+disk"},
 	"DeleteFile": {params: func(c *called) protocol.DaemonParams {
-		return &protocol.DeleteFileParams{Session: c.host.shared(), URI: c.w.uri("a.txt")}
-	}, viewer: later},
+		return &protocol.DeleteFileParams{Session: c.host.shared(), URI: c.w.uri("b.txt")}
+	}, viewer: "readOnly", editor: "+disk"},
 	"Subscribe": {params: func(*called) protocol.DaemonParams { return &protocol.SubscribeParams{} }},
 	"Status":    {params: func(*called) protocol.DaemonParams { return &protocol.StatusParams{} }},
 	"Stop":      {params: func(*called) protocol.DaemonParams { return &protocol.StopParams{} }, viewer: "conflict"},
@@ -707,6 +729,9 @@ var hostRows = []hostRow{
 	{"close", func(*hosted) wire.Frame { return &wire.Close{Doc: 1} }, tooSoon, notAGuest},
 	{"save", func(*hosted) wire.Frame { return &wire.Save{Op: 1, Doc: 1} }, tooSoon, notAGuest},
 	{"create", func(*hosted) wire.Frame { return &wire.Create{Op: 1, Path: "x"} }, tooSoon, notAGuest},
+	{"rename", func(*hosted) wire.Frame { return &wire.Rename{Op: 1, From: "a.txt", To: "x"} }, tooSoon, notAGuest},
+	{"delete", func(*hosted) wire.Frame { return &wire.Delete{Op: 1, Path: "a.txt"} }, tooSoon, notAGuest},
+	{"a file's name", func(*hosted) wire.Frame { return &wire.State{Doc: 1, Path: "../../x"} }, tooSoon, ""},
 	{"check", func(*hosted) wire.Frame { return &wire.Check{Doc: 1} }, tooSoon, notAGuest},
 }
 
@@ -723,7 +748,7 @@ func (h *hosted) outcome(host *stranger, id string) func(send func()) string {
 				if name := frameName(f.Data); f.Link != host.link || name == "Open" || name == "Floor" {
 					words = append(words, name)
 				}
-			case LoadFile, SaveFile, CreateEntry, ListFolder, OpenFolder, Locate, OpenRoom, NewCode, Decide, StartJoin, StopDaemon:
+			case LoadFile, SaveFile, CreateEntry, RenameEntry, DeleteEntry, WidenFolder, ListFolder, OpenFolder, Locate, OpenRoom, NewCode, Decide, StartJoin, StopDaemon:
 				words = append(words, fmt.Sprintf("%T", f))
 			}
 		}
@@ -816,7 +841,7 @@ func TestH3HostsWriteNothing(t *testing.T) {
 			h.g.step(FrameArrived{Link: h.one.link, Channel: d.channel(), Data: wire.Encode(h.one.summed(hostFrame(&d, forge)))})
 			for _, f := range h.g.fx {
 				switch f.(type) {
-				case LoadFile, SaveFile, CreateEntry, ListFolder, OpenFolder:
+				case LoadFile, SaveFile, CreateEntry, RenameEntry, DeleteEntry, WidenFolder, ListFolder, OpenFolder:
 					t.Fatalf("seed %d: a host had its guest do %T", seed, f)
 				}
 			}

@@ -43,11 +43,6 @@ func refuse[R any](e *Engine, r protocol.Request[R], err *protocol.Error) {
 	e.emit(ReplyError{Conn: r.Conn, ID: r.ID, Err: err})
 }
 
-// notYet answers what the contract names and this version does not do.
-func notYet[R any](sv *server, r protocol.Request[R], what string) {
-	refuse(sv.engine(), r, protocol.Errorf(protocol.NotInThisVersion, "%s is not in this version of Earshot.", what))
-}
-
 func (sv *server) Initialize(r protocol.Request[protocol.InitializeResult], p *protocol.InitializeParams) {
 	e := sv.engine()
 	c := e.client(r.Conn)
@@ -317,14 +312,6 @@ func (sv *server) Stop(r protocol.Request[protocol.Empty], p *protocol.StopParam
 	}
 	reply(e, r, protocol.Empty{})
 	e.shutDown()
-}
-
-func (sv *server) RenameFile(r protocol.Request[protocol.Empty], _ *protocol.RenameFileParams) {
-	notYet(sv, r, "Renaming shared files")
-}
-
-func (sv *server) DeleteFile(r protocol.Request[protocol.Empty], _ *protocol.DeleteFileParams) {
-	notYet(sv, r, "Deleting shared files")
 }
 
 // sessionOf finds the session that a request names.

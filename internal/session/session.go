@@ -45,6 +45,7 @@ type session struct {
 	aliases           map[docpath.Path]*document // second names of files that are open under another
 	widening          bool                       // the disk has been asked to share more,
 	toWiden           []func()                   // and those wait for its answer who ask for more still
+	move              *move                      // of a name, under way; nil if none is
 	asks              bool                       // though admission is auto: someone was removed
 	spent             map[string]*spent          // by member
 	leftOver          spent                      // of those who left

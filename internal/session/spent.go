@@ -75,9 +75,9 @@ func (r *remote) affords(now time.Time, f wire.Frame, size int) bool {
 	}
 	frames := 1
 	switch f := f.(type) {
-	case *wire.List:
+	case *wire.List, *wire.Rename: // a folder that is renamed is looked through
 		frames = listCost
-	case *wire.Open, *wire.Resync, *wire.Save, *wire.Create:
+	case *wire.Open, *wire.Resync, *wire.Save, *wire.Create, *wire.Delete:
 		frames = openCost
 	case *wire.Chunk:
 		if r.asksFor(f.Op) { // it was asked for, and has a bound of its own

@@ -32,6 +32,7 @@ var throughRoot = map[string]struct {
 	"internal/workspace/folder.go":      {[]string{"os.OpenRoot"}, "the folder that the host named: everything below is reached through it"},
 	"internal/workspace/identity.go":    {[]string{"os.Lstat", "filepath.EvalSymlinks"}, "which file a path of the host's own editor names; no content is read"},
 	"internal/workspace/ignore.go":      {[]string{"os.Stat", "os.OpenFile"}, "rules of the repository around the folder: they hide names and are never sent"},
+	"internal/workspace/names_unix.go":  {[]string{"unix.Unlinkat", "unix.Renameat", "unix.Mkdirat"}, "single names in folders that were opened through the root: os.Root has no renaming that replaces nothing"},
 	"internal/rpc/socket_unix.go":       {[]string{"os.Stat", "os.Lstat", "os.MkdirAll", "os.Chmod", "os.OpenFile", "os.Remove"}, "the daemon's socket, its lock and their folder"},
 	"daemon/settings/file.go":           {[]string{"os.Open"}, "the person's own settings"},
 	"daemon/earshot/share.go":           {[]string{"os.Stat", "os.Open"}, "what the host typed, and the terminal"},

@@ -41,8 +41,12 @@ func TestA10VersionControlIsClosed(t *testing.T) {
 			allow = append(allow, place+name, place+name+"/config", "config")
 		}
 	}
+	write(t, filepath.Join(dir, "plain.txt"), "")
+	if err := os.Mkdir(filepath.Join(dir, "c"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	f := open(t, dir, allow...)
-	if got := paths(listAll(t, f, "")); !slices.Equal(got, []string{"a", "a/b"}) {
+	if got := paths(listAll(t, f, "")); !slices.Equal(got, []string{"a", "a/b", "c", "plain.txt"}) {
 		t.Errorf("listed: %q", got)
 	}
 	tried := 0
@@ -64,6 +68,11 @@ func TestA10VersionControlIsClosed(t *testing.T) {
 				wantKind(t, "Save "+s, err, Excluded)
 				_, err = f.List(p, Query{Recursive: true})
 				wantKind(t, "List "+s, err, Excluded)
+				wantKind(t, "CreateDir "+s, f.CreateDir(p), Excluded)
+				wantKind(t, "Remove "+s, f.Remove(p, nil), Excluded)
+				wantKind(t, "Rename "+s, f.Rename(p, pathOf(t, "seen"), nil), Excluded)
+				wantKind(t, "Rename to "+s, f.Rename(pathOf(t, "plain.txt"), p, nil), Excluded)
+				wantKind(t, "Rename a folder to "+s, f.Rename(pathOf(t, "c"), p, nil), Excluded)
 			}
 		}
 		if strings.HasPrefix(name, ".") {

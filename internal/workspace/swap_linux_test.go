@@ -121,8 +121,9 @@ func TestA9MillionSwaps(t *testing.T) {
 			}
 		}
 	})
-	var seen, saved, made int
+	var seen, saved, made, moved int
 	working.Go(func() { seen = readAmid(t, f, done) })
+	working.Go(func() { moved = moveAmid(t, f, done) })
 	working.Go(func() { saved, made = writeAmid(t, f, done) })
 	working.Wait()
 	if after := treeOf(t, filepath.Join(top, "out")); fmt.Sprint(after) != fmt.Sprint(before) {
@@ -138,10 +139,10 @@ func TestA9MillionSwaps(t *testing.T) {
 			t.Errorf("files were made in %s: %v, %v", name, entries, err)
 		}
 	}
-	if seen == 0 || saved == 0 || made == 0 {
-		t.Errorf("read %d times, saved %d, made %d: the race was none", seen, saved, made)
+	if seen == 0 || saved == 0 || made == 0 || moved == 0 {
+		t.Errorf("read %d times, saved %d, made %d, moved %d: the race was none", seen, saved, made, moved)
 	}
-	t.Logf("%d swaps; read %d times, saved %d, made %d", total, seen, saved, made)
+	t.Logf("%d swaps; read %d times, saved %d, made %d, moved %d", total, seen, saved, made, moved)
 }
 
 // amid are the names that are asked for.
@@ -176,6 +177,26 @@ func readAmid(t *testing.T, f *Folder, done <-chan struct{}) (seen int) {
 			if base := e.Path.Base(); base == "onlyoutside.txt" || base == ".env" || base == ".aws" || e.Size > 100 {
 				t.Errorf("listed %s, %d bytes", e.Path, e.Size)
 				return seen
+			}
+		}
+	}
+}
+
+// moveAmid renames, makes folders and removes until done, and counts what was done.
+func moveAmid(t *testing.T, f *Folder, done <-chan struct{}) (moved int) {
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return moved
+		default:
+		}
+		from, to := pathOf(t, []string{"d/f.txt", "sub/deep", "sub/deep/f.txt", "d/moved"}[i%4]), pathOf(t, []string{"d/moved", "sub/moved", "d/other", "sub/deep/moved"}[i%4])
+		for _, err := range []error{f.Rename(from, to, nil), f.Rename(to, from, nil), f.Remove(to, nil), f.CreateDir(to)} {
+			if err == nil {
+				moved++
+			} else if KindOf(err) == "" {
+				t.Error(err)
+				return moved
 			}
 		}
 	}

@@ -35,6 +35,8 @@ const (
 	kindFloor    frameKind = 0x1c
 	kindSummon   frameKind = 0x1d
 	kindChanged  frameKind = 0x20
+	kindRename   frameKind = 0x21
+	kindDelete   frameKind = 0x22
 	kindEvents   frameKind = 0x40
 	kindAck      frameKind = 0x41
 	kindChunk    frameKind = 0x42
@@ -63,7 +65,7 @@ const (
 
 // FrameVersion is raised when frames change so that two daemons would misunderstand each other; a kind that the other
 // does not know ends the link, so a new one is such a change. 2 brought Check, 3 the turns of Resync and the sums of
-// Events, 4 the numbers in those, 5 Summon, the paths of places, and Changed.
+// Events, 4 the numbers in those, 5 Summon, the paths of places, Changed, Rename and Delete.
 const FrameVersion = 5
 
 var errFrame = errors.New("malformed frame")
@@ -164,12 +166,13 @@ type Form struct {
 	FinalNewline bool   `json:"finalNewline"`
 }
 
-// State of a document at the host.
+// State of a document at the host. Path is there once it has been renamed: what it is called now.
 type State struct {
 	Doc      uint32 `json:"doc"`
 	Dirty    bool   `json:"dirty"`
 	Readonly bool   `json:"readonly"`
 	Form     Form   `json:"form"`
+	Path     string `json:"path,omitempty"`
 }
 
 // Close says that the guest no longer has the document.
@@ -190,7 +193,20 @@ type Create struct {
 	Folder bool   `json:"folder,omitempty"`
 }
 
-// Saved answers Save and Create.
+// Rename asks the host to give a file or folder another name, Delete to remove a file or an empty folder. Saved answers them.
+type Rename struct {
+	Op   uint32 `json:"op"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Delete: see Rename.
+type Delete struct {
+	Op   uint32 `json:"op"`
+	Path string `json:"path"`
+}
+
+// Saved answers Save, Create, Rename and Delete.
 type Saved struct {
 	Op      uint32   `json:"op"`
 	Failure *Failure `json:"failure,omitempty"`
@@ -332,6 +348,8 @@ func (*Save) kind() frameKind     { return kindSave }
 func (*Saved) kind() frameKind    { return kindSaved }
 func (*Create) kind() frameKind   { return kindCreate }
 func (*Changed) kind() frameKind  { return kindChanged }
+func (*Rename) kind() frameKind   { return kindRename }
+func (*Delete) kind() frameKind   { return kindDelete }
 func (*State) kind() frameKind    { return kindState }
 func (*Reset) kind() frameKind    { return kindReset }
 func (*Resync) kind() frameKind   { return kindResync }
@@ -437,6 +455,10 @@ func emptyFrame(k frameKind) Frame {
 		return new(Saved)
 	case kindCreate:
 		return new(Create)
+	case kindRename:
+		return new(Rename)
+	case kindDelete:
+		return new(Delete)
 	case kindChanged:
 		return new(Changed)
 	case kindState:

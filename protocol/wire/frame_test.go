@@ -21,6 +21,7 @@ func samples() []Frame {
 		&Open{Op: 2, Path: "a"},
 		&Opened{Op: 2, Doc: 3, Instance: "i", Size: 10, State: &State{Doc: 3, Form: Form{EOL: "lf", Encoding: "utf-8"}}},
 		&Close{Doc: 3}, &Save{Op: 4, Doc: 3}, &Saved{Op: 4}, &Create{Op: 5, Path: "a/new.go", Folder: true},
+		&Rename{Op: 6, From: "a", To: "b"}, &Delete{Op: 7, Path: "b"}, &State{Doc: 3, Path: "b"},
 		&Changed{Changes: []Change{{Path: "a/new.go", Kind: "created"}, {Path: "b", Kind: "renamed", From: "a"}}},
 		&State{Doc: 3, Dirty: true}, &Reset{Doc: 3, Turn: 7, Reason: "viewer"}, &Reset{Doc: 3, Mend: true}, &Resync{Doc: 3, Turn: 8, Summary: []byte{1, 2}},
 		&Presence{Member: "m", Client: "c", Seq: 9, Doc: 3, Version: []Head{{Agent: 1<<64 - 1, Seq: 4}}, Selections: [][2]int{{1, 2}}, Visible: &visible},

@@ -237,21 +237,30 @@ export interface Entry {
   readonly: boolean;
 }
 
-/** CreateFileParams of file/create. */
+/** CreateFileParams of file/create: an empty file, or a folder, in a folder that is there. Errors of this,
+ * file/rename and file/delete: readOnly for viewers, outsideFolder where no folder is shared or a path
+ * leads out of it, exists, excluded for what is left out of what is shown and for links, noSuchDocument,
+ * saveFailed if the host's disk says no, conflict. */
 export interface CreateFileParams {
   session: string;
   uri: DocumentURI;
   kind: EntryKind;
 }
 
-/** RenameFileParams of file/rename. */
+/** RenameFileParams of file/rename. Nothing is ever replaced: exists. A text that is open goes along, with
+ * its history and all who have it open: the editors may go on under the URI that they have, or close that
+ * and open the new one with their stamp, which file/changed tells them (renamed). Conflict is the error
+ * for one that an editor of the host's has open as a file: it would go on to write that under the old
+ * name; and for a folder in which something would be shown then that is not shown now, or not any more. */
 export interface RenameFileParams {
   session: string;
   from: DocumentURI;
   to: DocumentURI;
 }
 
-/** DeleteFileParams of file/delete. */
+/** DeleteFileParams of file/delete: a file, or a folder with nothing in it (else conflict: empty it first;
+ * it may hold files that are not shown). The text of a file that somebody has open stays open, lacks a
+ * save (document/changed), and a save makes the file anew. */
 export interface DeleteFileParams {
   session: string;
   uri: DocumentURI;
@@ -808,13 +817,15 @@ export interface RemoveMemberParams {
 export type SubscribeParams = Record<string, never>;
 
 /** Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as
- * "opened", "joined", "role", "saved"; the other fields as far as they apply. */
+ * "opened", "joined", "role", "saved", "widened", "renamed"; the other fields as far as they apply. */
 export interface Happening {
   time: string;
   event: string;
   session?: string;
   member?: Member;
   uri?: DocumentURI;
+  /** of what was renamed */
+  from?: DocumentURI;
   code?: string;
   link?: string;
   check?: string;
@@ -894,9 +905,9 @@ export interface DaemonRequests {
   "file/list": { params: ListFilesParams; result: ListFilesResult };
   /** Makes a file or folder in the shared folder. */
   "file/create": { params: CreateFileParams; result: Empty };
-  /** Renames one. */
+  /** Gives one another name. */
   "file/rename": { params: RenameFileParams; result: Empty };
-  /** Removes one. */
+  /** Removes a file or an empty folder. */
   "file/delete": { params: DeleteFileParams; result: Empty };
   /** Asks for events/event from now on. */
   "events/subscribe": { params: SubscribeParams; result: Empty };

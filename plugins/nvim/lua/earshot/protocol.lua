@@ -249,19 +249,28 @@
 ---@field size integer
 ---@field readonly boolean
 
----CreateFileParams of file/create.
+---CreateFileParams of file/create: an empty file, or a folder, in a folder that is there. Errors of this,
+---file/rename and file/delete: readOnly for viewers, outsideFolder where no folder is shared or a path leads
+---out of it, exists, excluded for what is left out of what is shown and for links, noSuchDocument, saveFailed
+---if the host's disk says no, conflict.
 ---@class (exact) earshot.CreateFileParams
 ---@field session string
 ---@field uri earshot.DocumentURI
 ---@field kind earshot.EntryKind
 
----RenameFileParams of file/rename.
+---RenameFileParams of file/rename. Nothing is ever replaced: exists. A text that is open goes along, with its
+---history and all who have it open: the editors may go on under the URI that they have, or close that and
+---open the new one with their stamp, which file/changed tells them (renamed). Conflict is the error for one
+---that an editor of the host's has open as a file: it would go on to write that under the old name; and for a
+---folder in which something would be shown then that is not shown now, or not any more.
 ---@class (exact) earshot.RenameFileParams
 ---@field session string
 ---@field from earshot.DocumentURI
 ---@field to earshot.DocumentURI
 
----DeleteFileParams of file/delete.
+---DeleteFileParams of file/delete: a file, or a folder with nothing in it (else conflict: empty it first; it
+---may hold files that are not shown). The text of a file that somebody has open stays open, lacks a save
+---(document/changed), and a save makes the file anew.
 ---@class (exact) earshot.DeleteFileParams
 ---@field session string
 ---@field uri earshot.DocumentURI
@@ -737,13 +746,14 @@
 ---@class (exact) earshot.SubscribeParams
 
 ---Happening is one line of `earshot events`: Time in RFC 3339 with milliseconds, Event a word such as
----"opened", "joined", "role", "saved"; the other fields as far as they apply.
+---"opened", "joined", "role", "saved", "widened", "renamed"; the other fields as far as they apply.
 ---@class (exact) earshot.Happening
 ---@field time string
 ---@field event string
 ---@field session? string
 ---@field member? earshot.Member
 ---@field uri? earshot.DocumentURI
+---@field from? earshot.DocumentURI of what was renamed
 ---@field code? string
 ---@field link? string
 ---@field check? string
@@ -793,8 +803,8 @@
 ---| "presence/summon" # Asks everyone to look where this editor's person is. Errors: noSuchDocument if that is in no shared text, rateLimited.
 ---| "file/list" # Lists the shared folder.
 ---| "file/create" # Makes a file or folder in the shared folder.
----| "file/rename" # Renames one.
----| "file/delete" # Removes one.
+---| "file/rename" # Gives one another name.
+---| "file/delete" # Removes a file or an empty folder.
 ---| "events/subscribe" # Asks for events/event from now on.
 ---| "daemon/status" # Tells the daemon's state.
 ---| "daemon/stop" # Ends the daemon.
