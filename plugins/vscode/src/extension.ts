@@ -25,11 +25,12 @@ import { GuestFiles } from "./window/guest_files";
 import { Members } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
+import { Quiet } from "./window/quiet";
 import { Saves } from "./window/saves";
 import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
 import { closeTabs, sessionsOfTabs } from "./window/tabs";
-import { scheme } from "./window/text";
+import { scheme, Text } from "./window/text";
 
 export function activate(context: vscode.ExtensionContext): void {
   const earshot = new Earshot(context.extension.packageJSON.version);
@@ -50,6 +51,7 @@ class Earshot implements vscode.Disposable {
   private readonly admission: Admission;
   private readonly sharing: Sharing;
   private readonly saves: Saves;
+  private readonly quiet: Quiet;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
@@ -67,14 +69,15 @@ class Earshot implements vscode.Disposable {
     });
     this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
     this.saves = new Saves(this.attachments);
-    this.documents = new Documents(this.attachments, this.sessions, connection, () => this.follow());
-    this.files = new GuestFiles(
-      this.sessions,
+    this.quiet = new Quiet(this.attachments, connection, (uri) => this.files.touch(uri));
+    this.documents = new Documents(
       this.attachments,
+      this.sessions,
       connection,
-      () => connection.connect(),
-      (uri) => this.saves.isClean(uri),
+      () => this.follow(),
+      (document) => new Text(document, (of, edits) => this.quiet.edit(of, edits)),
     );
+    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => connection.connect(), this.quiet);
     this.presence = new Presence(this.attachments, this.sessions, connection);
     this.following = new Following(this.attachments, this.sessions, connection);
     this.members = new Members(this.presence, this.following, connection);
@@ -83,6 +86,7 @@ class Earshot implements vscode.Disposable {
     this.subscriptions.push(
       this.documents.watch(),
       this.saves.watch(),
+      this.quiet.watch(),
       this.presence.watch(),
       this.presence,
       this.following.watch(),
@@ -157,6 +161,7 @@ class Earshot implements vscode.Disposable {
       follow: () => this.with((session) => this.members.follow(session)),
       unfollow: () => this.following.stop(),
       summon: () => this.with((session) => this.summon(session)),
+      save: () => this.quiet.save(),
       undo: () => this.undo("textDocument/undo", "There is nothing of your own to undo."),
       redo: () => this.undo("textDocument/redo", "There is nothing of your own to redo."),
     };

@@ -10,7 +10,9 @@ const entry = { uri: uri.toString(), kind: "file", size: 3, readonly: false };
 let answers: Record<string, unknown>;
 let asked: [method: string, params: unknown][];
 let open: Set<string>;
-let clean: boolean;
+let telling: boolean;
+let written: boolean;
+let reloading: string | undefined;
 let sessions: Sessions;
 let files: GuestFiles;
 let events: vscode.FileChangeEvent[];
@@ -19,7 +21,9 @@ beforeEach(() => {
   answers = { "file/list": { entries: [entry] } };
   asked = [];
   open = new Set();
-  clean = false;
+  telling = false;
+  written = false;
+  reloading = undefined;
   events = [];
   sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
   const wire = {
@@ -32,13 +36,15 @@ beforeEach(() => {
     },
   };
   const attachments = { of: (of: string) => (open.has(of) ? {} : undefined) };
-  files = new GuestFiles(
-    sessions,
-    attachments as never,
-    wire as never,
-    () => Promise.resolve(),
-    () => clean,
-  );
+  files = new GuestFiles(sessions, attachments as never, wire as never, () => Promise.resolve(), {
+    takes: () => {
+      written = telling;
+      return telling;
+    },
+    isAboutToTell: () => telling && !written,
+    reloading: () => reloading,
+    mtime: () => (reloading === undefined ? 1 : 2),
+  });
   files.onDidChangeFile((fired) => events.push(...fired));
   (vscode.workspace as { textDocuments: unknown }).textDocuments = [];
   join("editor");
@@ -103,11 +109,23 @@ test("saving has the host's file written; an error is told in the daemon's words
   await expect(files.writeFile(uri)).rejects.toMatchObject({ code: "NoPermissions", message: "You may only look." });
 });
 
-test("what somebody else has saved is not written again", async () => {
+test("what VS Code is only told to be saved is not written, and locked from then on if it is read-only", async () => {
   show("text");
-  clean = true;
+  join("viewer");
+  telling = true;
+  expect((await files.stat(uri)).permissions).toBeUndefined();
   await files.writeFile(uri);
   expect(asked).toEqual([]);
+  expect((await files.stat(uri)).permissions).toBe(vscode.FilePermission.Readonly);
+});
+
+test("what comes as a change of the file is found in it, and the file is newer", async () => {
+  show("text");
+  reloading = "text of all";
+  expect(await files.stat(uri)).toMatchObject({ mtime: 2, size: 11 });
+  expect(Buffer.from(await files.readFile(uri)).toString()).toBe("text of all");
+  reloading = undefined;
+  expect(await files.stat(uri)).toMatchObject({ mtime: 1, size: 4 });
 });
 
 test("what belongs to a session that is over can't be read", async () => {

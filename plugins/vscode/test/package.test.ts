@@ -18,7 +18,9 @@ test("every command of the manifest is there, and the other way round", () => {
 });
 
 test("keys are taken in shared texts alone", () => {
-  for (const { when } of manifest.contributes.keybindings) expect(when).toBe("editorTextFocus && earshot.shared");
+  for (const { when } of manifest.contributes.keybindings) {
+    expect(["editorTextFocus && earshot.shared", "editorTextFocus && resourceScheme == earshot"]).toContain(when);
+  }
 });
 
 test("the extension brings no library along, and the oldest API is the one it is checked against", () => {

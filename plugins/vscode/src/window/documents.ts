@@ -32,6 +32,7 @@ export class Documents {
     private readonly sessions: Sessions,
     private readonly wire: Wire,
     private readonly changed: () => void,
+    private readonly textOf: (document: vscode.TextDocument) => Text = (document) => new Text(document),
   ) {}
 
   watch(): vscode.Disposable {
@@ -128,7 +129,7 @@ export class Documents {
       return;
     }
     // The file was read meanwhile: only what is still so counts.
-    if (!document.isClosed && this.isShared(document.uri)) this.attachments.attach(new Text(document));
+    if (!document.isClosed && this.isShared(document.uri)) this.attachments.attach(this.textOf(document));
   }
 
   private isShared(uri: vscode.Uri): boolean {

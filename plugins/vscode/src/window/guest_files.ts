@@ -12,9 +12,10 @@ import type { Sessions } from "../core/sessions";
 import type { Wire } from "../core/wire";
 import type { DocumentChanged, Entry, FileChanged, Role } from "../protocol";
 import { kindOf } from "./person";
+import type { Quiet } from "./quiet";
 import { scheme } from "./text";
 
-/** Constant: what the host's disk holds is the daemon's affair, and VS Code must not see a conflict in it. */
+/** Constant where nothing is open: what the host's disk holds is the daemon's affair, and VS Code must see no conflict. */
 const mtime = 1;
 /** A folder with more pages than this in its listing is none that a person looks through. */
 const mostPages = 50;
@@ -26,15 +27,14 @@ export class GuestFiles implements vscode.FileSystemProvider {
   readonly onDidChangeFile = this.emitter.event;
 
   /**
-   * `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first. `isClean`
-   * tells that the host's file holds what the editor has.
+   * `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first.
    */
   constructor(
     private readonly sessions: Sessions,
     private readonly attachments: Attachments,
     private readonly wire: Wire,
     private readonly connect: () => Promise<void>,
-    private readonly isClean: (uri: vscode.Uri) => boolean,
+    private readonly quiet: Pick<Quiet, "takes" | "isAboutToTell" | "reloading" | "mtime">,
   ) {}
 
   /** Takes over whether a document may be written. */
@@ -78,14 +78,10 @@ export class GuestFiles implements vscode.FileSystemProvider {
 
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
     const open = openDocument(uri);
-    if (open)
-      return {
-        type: vscode.FileType.File,
-        ctime: 0,
-        mtime,
-        size: Buffer.byteLength(open.getText()),
-        ...this.permission(uri),
-      };
+    if (open) {
+      const size = Buffer.byteLength(this.quiet.reloading(uri) ?? open.getText());
+      return { type: vscode.FileType.File, ctime: 0, mtime: this.quiet.mtime(uri), size, ...this.permission(uri) };
+    }
     await this.reach(uri);
     if (uri.path === "/" || uri.path === "") return { type: vscode.FileType.Directory, ctime: 0, mtime, size: 0 };
     const folder = uri.with({ path: posix.dirname(uri.path) });
@@ -102,7 +98,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
     const open = openDocument(uri);
-    if (open) return Buffer.from(open.getText());
+    if (open) return Buffer.from(this.quiet.reloading(uri) ?? open.getText());
     await this.reach(uri);
     const { text } = await this.ask(uri, "workspace/textDocumentContent", { uri: uri.toString() });
     if (hasOneLineEnd(text)) return Buffer.from(text);
@@ -115,7 +111,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
     if (!this.attachments.of(uri.toString())) {
       throw vscode.FileSystemError.NoPermissions("Only a shared document that is open can be saved.");
     }
-    if (this.isClean(uri)) return; // somebody else saved it, and VS Code only learns of it (saves.ts)
+    if (this.quiet.takes(uri)) return;
     await this.ask(uri, "document/save", { textDocument: { uri: uri.toString() } });
   }
 
@@ -150,7 +146,8 @@ export class GuestFiles implements vscode.FileSystemProvider {
     return entries;
   }
 
-  private touch(uri: vscode.Uri): void {
+  /** Has VS Code look at a file again. */
+  touch(uri: vscode.Uri): void {
     this.emitter.fire([{ type: vscode.FileChangeType.Changed, uri }]);
   }
 
@@ -164,6 +161,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
   private permission(uri: vscode.Uri, readonly = false): { permissions?: vscode.FilePermission } {
     const session = this.sessions.of(uri.authority);
     const told = this.readonly.get(keyOf(uri.toString()));
+    if (this.quiet.isAboutToTell(uri)) return {};
     const locked = session === undefined || session.role === "viewer" || (told ?? readonly);
     return locked ? { permissions: vscode.FilePermission.Readonly } : {};
   }

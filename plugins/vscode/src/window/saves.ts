@@ -9,6 +9,7 @@ import { readFile } from "node:fs/promises";
 import * as vscode from "vscode";
 import { type Attachments, keyOf } from "../core/attachments";
 import type { DocumentChanged, SaveBufferParams, SaveBufferResult } from "../protocol";
+import { isUnsaved } from "./quiet";
 import { scheme } from "./text";
 
 export class Saves {
@@ -52,7 +53,7 @@ export class Saves {
     }
   }
 
-  /** Whether the host's file holds a guest's text, so that there is nothing to write. */
+  /** Whether the host's file holds the text. */
   isClean(uri: vscode.Uri): boolean {
     return this.clean.has(keyOf(uri.toString()));
   }
@@ -60,8 +61,8 @@ export class Saves {
   /** Tells VS Code that the active text is saved, if it is. To be called too when an edit was applied. */
   async settle(): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
-    if (document === undefined || !isDirty(document) || !this.isClean(document.uri)) return;
-    if (document.uri.scheme !== scheme && !(await isOnDisk(document))) return;
+    if (document === undefined || document.uri.scheme === scheme) return; // guests': quiet.ts
+    if (!isUnsaved(document.uri) || !this.isClean(document.uri) || !(await isOnDisk(document))) return;
     // The disk was read meanwhile: what it held counts only if nothing was typed.
     if (!this.isClean(document.uri) || vscode.window.activeTextEditor?.document !== document) return;
     await vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
@@ -73,16 +74,6 @@ export class Saves {
       (d) => d.uri.scheme !== scheme && attached !== undefined && this.attachments.of(d.uri.toString()) === attached,
     );
   }
-}
-
-/** A tab knows better: after a save during which the person typed on, the document says that it is saved. */
-function isDirty(document: vscode.TextDocument): boolean {
-  const uri = document.uri.toString();
-  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-  return (
-    document.isDirty ||
-    tabs.some((tab) => tab.isDirty && tab.input instanceof vscode.TabInputText && tab.input.uri.toString() === uri)
-  );
 }
 
 async function isOnDisk(document: vscode.TextDocument): Promise<boolean> {

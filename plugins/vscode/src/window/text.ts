@@ -7,7 +7,14 @@ export const scheme = "earshot";
 
 /** Text is an open document of VS Code, as the core sees it. */
 export class Text implements Document {
-  constructor(private readonly document: vscode.TextDocument) {}
+  /** `otherwise` edits a document in a way of its own, and gives undefined where it is the usual way that it takes. */
+  constructor(
+    private readonly document: vscode.TextDocument,
+    private readonly otherwise: (
+      document: vscode.TextDocument,
+      edits: readonly TextEdit[],
+    ) => Promise<boolean | undefined> = () => Promise.resolve(undefined),
+  ) {}
 
   get uri(): string {
     return this.document.uri.toString();
@@ -23,6 +30,9 @@ export class Text implements Document {
 
   async apply(edits: readonly TextEdit[]): Promise<boolean> {
     const version = this.document.version;
+    const done = await this.otherwise(this.document, edits);
+    if (done !== undefined) return done;
+    if (this.document.version !== version) return false;
     const editor = vscode.window.visibleTextEditors.find((e) => e.document === this.document);
     if (editor) {
       // One hop shorter than applyEdit, so that a person who types is less often faster.
