@@ -80,7 +80,7 @@ class Earshot implements vscode.Disposable {
     this.files = new GuestFiles(this.sessions, this.attachments, connection, () => connection.connect(), this.quiet);
     this.presence = new Presence(this.attachments, this.sessions, connection);
     this.following = new Following(this.attachments, this.sessions, connection);
-    this.members = new Members(this.presence, this.following, connection);
+    this.members = new Members(this.presence, this.following, this.attachments, connection);
     this.admission = new Admission(() => this.showStatus());
     this.sharing = new Sharing(connection, this.sessions, this.documents, this.files);
     this.subscriptions.push(
@@ -266,7 +266,7 @@ class Earshot implements vscode.Disposable {
 
   private documentChanged(change: DocumentChanged): void {
     const uri = vscode.Uri.parse(change.uri).toString();
-    const attached = this.attachments.of(uri);
+    const attached = this.attachments.named(uri);
     if (attached && !attached.shared) {
       attached.shared = true;
       this.follow();

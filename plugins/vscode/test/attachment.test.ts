@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Attachments } from "../src/core/attachments";
 import type { Wire } from "../src/core/wire";
 import type { ApplyWorkspaceEditParams, DidChangeTextDocumentParams, DidOpenTextDocumentParams } from "../src/protocol";
@@ -184,4 +184,54 @@ test("documents are found by any spelling of their URI", () => {
   expect(attachments.of("file:///project/a b.txt")).toBe(attachments.of(uri));
   attachments.detach("file:///project/a b.txt");
   expect(attachments.all()).toEqual([]);
+});
+
+describe("a text without a file, which its editor empties before it closes it", () => {
+  const draft = "untitled:Untitled-1";
+  const changes = () => wire.take().filter(([method]) => method === "textDocument/didChange");
+  let document: FakeDocument;
+
+  beforeEach(async () => {
+    document = new FakeDocument(draft, "draft");
+    const attachment = attachments.attach(document);
+    document.onChange = (told) => attachment.changed(told);
+    wire.take();
+    document.type(0, 5, "");
+    await document.settle();
+  });
+
+  test("the others keep it", async () => {
+    const edit = insertion(1, 0, "x");
+    for (const { textDocument } of edit.edit.documentChanges) textDocument.uri = draft;
+    expect(await attachments.apply(edit)).toMatchObject({ applied: false, version: 1 });
+    attachments.detach(draft);
+    await vi.runAllTimersAsync();
+    expect(wire.take()).toEqual([["textDocument/didClose", { textDocument: { uri: draft } }]]);
+  });
+
+  test("a person who empties it empties it for all, and what is typed then comes after that", async () => {
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(changes().map(versionOf)).toEqual([2]);
+    document.type(0, 0, "a");
+    document.type(0, 1, "");
+    document.type(0, 0, "b");
+    await document.settle();
+    expect(changes().map(versionOf)).toEqual([3, 4, 5]);
+  });
+
+  test("it goes on as the file that it was saved as, and a new one of its name is another text", async () => {
+    const file = new FakeDocument(uri, "draft\n"); // a formatter ended it
+    attachments.move(draft, file);
+    await document.settle();
+    expect(wire.take().map(([method, params]) => [method, JSON.stringify(params).includes("draft\\n")])).toEqual([
+      ["textDocument/didClose", false],
+      ["textDocument/didOpen", true],
+    ]);
+    expect(attachments.of(draft)).toBeUndefined();
+    expect([attachments.of(uri), attachments.named(draft)].map((a) => a?.uri)).toEqual([draft, draft]);
+    attachments.detach(draft);
+    expect(attachments.all()).toHaveLength(1);
+    attachments.detach(uri);
+    expect(attachments.all()).toHaveLength(0);
+  });
 });

@@ -10,6 +10,9 @@ type Hop = () => void;
 
 export class FakeDocument implements Document {
   readonly languageId = "plaintext";
+  get untitled(): boolean {
+    return this.uri.startsWith("untitled:");
+  }
   /** Called in the extension for each change, as the editor's event would be. */
   onChange: (changes: Change[]) => void = () => {};
   /** Says yes to every edit and makes none, as an editor that takes the document for read-only does. */

@@ -45,7 +45,7 @@ beforeEach(() => {
     },
   };
   sessions = new Sessions({ say: () => {}, changed: () => following?.changed(), ended: () => {} });
-  const attachments = { of: (of: string) => (of === uri ? { applying } : undefined) };
+  const attachments = { of: (of: string) => (of === uri ? { applying } : undefined), named: () => undefined };
   following = new Following(attachments as never, sessions, wire as never);
   watching = following.watch();
   update([ada]);

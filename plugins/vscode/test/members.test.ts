@@ -44,6 +44,7 @@ beforeEach(() => {
   members = new Members(
     { of: (_: string, id: string) => (id === "ada" ? where : undefined) } as never,
     { start: (_: string, id: string) => doing(`follow ${id}`) } as never,
+    { named: () => undefined } as never,
     { request: (method: string, params: unknown) => doing([method, params]) } as never,
   );
 });

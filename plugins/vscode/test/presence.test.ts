@@ -32,7 +32,8 @@ beforeEach(() => {
   const editor = editorOf(uri);
   Object.assign(window, { visibleTextEditors: [editor], activeTextEditor: editor });
   sessions = new Sessions({ say: () => {}, changed: () => presence?.draw(), ended: () => {} });
-  const attachments = { of: (of: string) => (of === uri ? attachment : undefined) };
+  const find = (of: string) => (of === uri ? attachment : undefined);
+  const attachments = { of: find, named: find };
   presence = new Presence(attachments as never, sessions, wire as never);
   watching = presence.watch();
 });

@@ -4,7 +4,6 @@ import { Saves } from "../src/window/saves";
 import { events } from "./vscode";
 
 const uri = vscode.Uri.parse("file:///a.txt");
-const attachment = {};
 let document: { uri: vscode.Uri; isDirty: boolean; isUntitled: boolean; save: () => Promise<boolean> };
 let saves: Saves;
 
@@ -15,7 +14,7 @@ beforeEach(() => {
   };
   document = { uri, isDirty: false, isUntitled: false, save };
   (vscode.workspace as { textDocuments: unknown }).textDocuments = [document];
-  saves = new Saves({ of: (of: string) => (of === uri.toString() ? attachment : undefined) } as never);
+  saves = new Saves({ named: (of: string) => (of === uri.toString() ? { place: of } : undefined) } as never);
 });
 
 const save = (of = uri.toString()) => saves.saveBuffer({ textDocument: { uri: of } });

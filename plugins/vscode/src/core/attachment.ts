@@ -20,6 +20,8 @@ const idleMs = 600;
 /** Hashing costs some 5 ms for each MiB and holds the extension host up: larger texts wait for a longer pause. */
 const bigText = 2 * 1024 * 1024;
 const bigIdleMs = 5000;
+/** An editor closes a text within this time after it has emptied it. */
+const closingMs = 1000;
 
 /** An edit that the editor has been asked for. */
 interface Flight {
@@ -29,6 +31,8 @@ interface Flight {
 
 /** Attachment lasts from the document's opening, or its being shared, to its closing or the end of the session. */
 export class Attachment {
+  /** By which the daemon knows the document. */
+  readonly uri: string;
   /** How often the daemon was told that the document is open. */
   openings = 0;
   /** Whether the daemon has said that it is shared: one that only has a shared one's name is attached too. */
@@ -41,21 +45,29 @@ export class Attachment {
   private closed = false;
   private size = 0; // of the text when it was last read
   private idle: NodeJS.Timeout | undefined;
+  private emptied: { report(): void; timer: NodeJS.Timeout } | undefined; // and perhaps about to be closed
 
   /**
    * `unshowable` is called when the daemon's text holds a carriage return, which the editor would make a line end; the
    * attachment is closed by then.
    */
   constructor(
-    readonly document: Document,
+    private document: Document,
     private readonly wire: Wire,
     private readonly unshowable: () => void,
   ) {
+    this.uri = document.uri;
     this.open();
   }
 
-  get uri(): string {
+  /** The document's URI in the editor: another one than `uri` once it was saved as a file. */
+  get place(): string {
     return this.document.uri;
+  }
+
+  /** Whether the document was emptied, and that is not told yet, for it may be about to be closed. */
+  get isEmptied(): boolean {
+    return this.emptied !== undefined;
   }
 
   /** Whether the editor has been asked for an edit and has not answered. */
@@ -66,6 +78,17 @@ export class Attachment {
   /** Takes what the editor says of its document. Without changes it only says that the file is saved, or is not. */
   changed(changes: readonly Change[]): void {
     if (changes.length === 0 || this.closed) return;
+    this.emptied?.report();
+    if (this.document.untitled && !this.flight && this.opened && this.document.text() === "") {
+      const report = () => {
+        this.keep();
+        this.report(changes);
+      };
+      this.emptied = { report, timer: setTimeout(report, closingMs) };
+    } else this.report(changes);
+  }
+
+  private report(changes: readonly Change[]): void {
     this.version++;
     if (this.flight) this.flight.echo ??= this.version;
     if (!this.opened) return; // it is in the text that is reported when there is a connection again
@@ -79,7 +102,8 @@ export class Attachment {
   /** Answers one workspace/applyEdit. */
   async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
     const asked = params.edit.documentChanges[0];
-    if (asked === undefined || !this.opened || this.flight) return this.refusal("the document is being opened");
+    if (asked === undefined || !this.opened || this.flight || this.emptied)
+      return this.refusal("the document is being opened");
     if (asked.textDocument.version !== this.version) return this.refusal("the text has changed");
     if (asked.edits.some((edit) => edit.newText.includes("\r"))) {
       this.close();
@@ -102,6 +126,13 @@ export class Attachment {
     return { applied: true, version: flight.echo };
   }
 
+  /** Goes on with another document of the editor, which holds the text from now on. */
+  move(document: Document): void {
+    this.document = document;
+    this.tellClosed();
+    this.reopen();
+  }
+
   /** Attaches on a new connection. The daemon finds what was changed meanwhile from the stamp. */
   reopen(): void {
     this.interrupted();
@@ -112,6 +143,7 @@ export class Attachment {
   /** The connection is gone. */
   interrupted(): void {
     this.opened = false;
+    this.keep();
     clearTimeout(this.idle);
   }
 
@@ -124,6 +156,12 @@ export class Attachment {
   close(): void {
     this.tellClosed();
     this.closed = true;
+  }
+
+  /** What was emptied stays as it is for the others. */
+  private keep(): void {
+    clearTimeout(this.emptied?.timer);
+    this.emptied = undefined;
   }
 
   private tellClosed(): void {
@@ -165,7 +203,7 @@ export class Attachment {
 
   /** Asks, once the document was left alone, whether the daemon holds the same text; it tells the person if not. */
   private verify(): void {
-    if (this.flight) {
+    if (this.flight || this.emptied) {
       this.rest();
       return;
     }

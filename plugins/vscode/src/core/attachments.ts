@@ -6,6 +6,7 @@ import type { Wire } from "./wire";
 /** Attachments are those of this editor, found by URI. URIs are compared after percent-decoding, as the daemon does. */
 export class Attachments {
   private readonly byKey = new Map<string, Attachment>();
+  private readonly moved = new Map<string, string>(); // from the key of a document to that by which the daemon knows it
 
   /** `unshowable` as for an Attachment. */
   constructor(
@@ -16,7 +17,7 @@ export class Attachments {
   /** Attaches a document; one that is attached already stays so. */
   attach(document: Document): Attachment {
     const key = keyOf(document.uri);
-    const known = this.byKey.get(key);
+    const known = this.of(document.uri) ?? this.byKey.get(key);
     if (known) return known;
     const attachment = new Attachment(document, this.wire, () => {
       this.byKey.delete(key);
@@ -26,13 +27,31 @@ export class Attachments {
     return attachment;
   }
 
-  detach(uri: string): void {
-    const key = keyOf(uri);
-    this.byKey.get(key)?.close();
-    this.byKey.delete(key);
+  /** Goes on with a document that has taken the place of another one. */
+  move(uri: string, document: Document): void {
+    const attachment = this.of(uri);
+    if (attachment === undefined) return;
+    this.moved.set(keyOf(document.uri), keyOf(attachment.uri));
+    attachment.move(document);
   }
 
+  detach(uri: string): void {
+    const attachment = this.of(uri);
+    if (attachment === undefined) return;
+    attachment.close();
+    this.byKey.delete(keyOf(attachment.uri));
+    this.moved.delete(keyOf(uri));
+  }
+
+  /** That of a document of the editor. */
   of(uri: string): Attachment | undefined {
+    const key = keyOf(uri);
+    const found = this.byKey.get(this.moved.get(key) ?? key);
+    return found && keyOf(found.place) === key ? found : undefined;
+  }
+
+  /** That of a document as the daemon names it. */
+  named(uri: string): Attachment | undefined {
     return this.byKey.get(keyOf(uri));
   }
 
@@ -43,7 +62,7 @@ export class Attachments {
   /** Answers workspace/applyEdit. */
   async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
     const uri = params.edit.documentChanges[0]?.textDocument.uri;
-    const attachment = uri === undefined ? undefined : this.of(uri);
+    const attachment = uri === undefined ? undefined : this.named(uri);
     if (attachment) return attachment.apply(params);
     return { applied: false, version: 0, failureReason: "the document is not open here" };
   }

@@ -4,6 +4,8 @@ import type { TextEdit } from "../protocol";
 export interface Document {
   readonly uri: string;
   readonly languageId: string;
+  /** It has no file. The editor empties it before it closes it, whether it was saved as a file or thrown away. */
+  readonly untitled: boolean;
   /** The text with whatever line ends the editor uses. */
   text(): string;
   /**

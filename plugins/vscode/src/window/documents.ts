@@ -21,7 +21,12 @@ export interface Wish {
   documents?: string[];
 }
 
+/** Saving a text that was none as a file opens the file, writes it, empties the text and closes it, all within this time. */
+const savingAsMs = 10_000;
+
 export class Documents {
+  private readonly openedAt = new WeakMap<vscode.TextDocument, number>();
+  private saved: vscode.TextDocument | undefined; // last
   private readonly shared = new Map<string, Set<string>>(); // keys of documents shared from here, by session
   private readonly names = new Map<string, Set<string>>(); // of files shared one by one from elsewhere, by session
   private readonly unfit = new Set<string>(); // keys of those that can't be shown unchanged
@@ -40,14 +45,13 @@ export class Documents {
       vscode.workspace.onDidChangeTextDocument((event) => {
         this.attachments.of(event.document.uri.toString())?.changed(changesOf(event));
       }),
-      vscode.workspace.onDidOpenTextDocument(() => this.refresh()),
-      vscode.workspace.onDidCloseTextDocument((document) => {
-        const uri = document.uri.toString();
-        this.unfit.delete(keyOf(uri));
-        this.attachments.detach(uri);
-        this.changed();
+      vscode.workspace.onDidOpenTextDocument((document) => {
+        this.openedAt.set(document, Date.now());
+        this.refresh();
       }),
+      vscode.workspace.onDidCloseTextDocument((document) => this.closed(document)),
       vscode.workspace.onDidSaveTextDocument((document) => {
+        this.saved = document;
         if (document.uri.scheme !== scheme) this.attachments.of(document.uri.toString())?.saved();
       }),
     );
@@ -55,6 +59,9 @@ export class Documents {
 
   /** Attaches what is about to be shared, so that the daemon has texts nobody saved before anyone can ask for them. */
   async during(wish: Wish, share: () => Promise<Session>): Promise<Session> {
+    if (wish.documents?.some((uri) => this.attachments.named(uri) && !this.attachments.of(uri))) {
+      throw new Error("Another text that is shared had this one's name: save this one as a file first, then share it.");
+    }
     this.wishes.push(wish);
     try {
       await this.refresh();
@@ -115,6 +122,26 @@ export class Documents {
     warn(
       `${basename(keyOf(uri))} has line ends of several kinds, which VS Code would change: it is not live in this window. Give it one kind, and open it again.`,
     );
+  }
+
+  private closed(document: vscode.TextDocument): void {
+    const uri = document.uri.toString();
+    this.unfit.delete(keyOf(uri));
+    const file = this.attachments.of(uri)?.isEmptied ? this.savedAs() : undefined;
+    if (file) {
+      const [key, its] = [keyOf(uri), keyOf(file.uri.toString())];
+      for (const shared of this.shared.values()) if (shared.delete(key)) shared.add(its);
+      this.attachments.move(uri, this.textOf(file));
+    } else this.attachments.detach(uri);
+    this.changed();
+  }
+
+  /** The file that a text which is being closed has just been saved as. */
+  private savedAs(): vscode.TextDocument | undefined {
+    const { saved } = this;
+    if (saved === undefined || saved.isClosed || saved.uri.scheme !== "file") return undefined;
+    const isNew = Date.now() - (this.openedAt.get(saved) ?? 0) < savingAsMs;
+    return isNew && !this.attachments.of(saved.uri.toString()) ? saved : undefined;
   }
 
   private async place(document: vscode.TextDocument): Promise<void> {

@@ -109,7 +109,7 @@ export class Following implements vscode.Disposable {
     const session = earshot && this.sessions.of(earshot.session);
     if (session === undefined || (earshot?.follow && !this.follows(earshot))) return { success: false };
     try {
-      await this.go(documentOf(session, uri), selection, earshot);
+      await this.go(documentOf(session, uri, this.attachments.named(uri)), selection, earshot);
       return { success: true };
     } catch {
       return { success: false }; // the text is gone, or VS Code can't show it and says so itself

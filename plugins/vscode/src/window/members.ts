@@ -1,7 +1,7 @@
 /** The list of members, and what can be done with one. */
 import { basename } from "node:path";
 import * as vscode from "vscode";
-import { keyOf } from "../core/attachments";
+import { type Attachments, keyOf } from "../core/attachments";
 import { clean, cleanName } from "../core/clean";
 import { memberLine } from "../core/summary";
 import type { Wire } from "../core/wire";
@@ -20,6 +20,7 @@ export class Members {
   constructor(
     private readonly presence: Presence,
     private readonly following: Following,
+    private readonly attachments: Attachments,
     private readonly wire: Wire,
   ) {}
 
@@ -91,13 +92,15 @@ export class Members {
       return;
     }
     const selection = rangeOf({ start: last.active, end: last.active });
-    await vscode.window.showTextDocument(documentOf(session, at.textDocument.uri), { selection, preview: false });
+    const { uri } = at.textDocument;
+    const document = documentOf(session, uri, this.attachments.named(uri));
+    await vscode.window.showTextDocument(document, { selection, preview: false });
   }
 
   private placeOf(session: Session, member: Member): string {
     const at: Cursor | undefined = this.presence.of(session.id, member.id);
     const last = at?.selections.at(-1);
     if (!at?.textDocument || last === undefined) return "";
-    return `${clean(basename(keyOf(at.textDocument.uri)))}:${last.active.line + 1}`;
+    return `${clean(basename(keyOf(this.attachments.named(at.textDocument.uri)?.place ?? at.textDocument.uri)))}:${last.active.line + 1}`;
   }
 }

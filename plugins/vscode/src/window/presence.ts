@@ -122,7 +122,7 @@ export class Presence implements vscode.Disposable {
       if (session === undefined) continue;
       const colors = colorsOf(session.members, session.me);
       for (const cursor of cursors) {
-        if (!cursor.textDocument || this.attachments.of(cursor.textDocument.uri)?.uri !== uri) continue;
+        if (!cursor.textDocument || this.attachments.named(cursor.textDocument.uri)?.uri !== uri) continue;
         const color = colors.get(cursor.member) ?? "#8a8a8a";
         const own = drawn.get(color) ?? { cursors: [], selections: [] };
         drawn.set(color, own);

@@ -68,11 +68,10 @@ export class Saves {
     await vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
   }
 
+  /** A host's document, by the name that the daemon has for it. */
   private documentOf(uri: string): vscode.TextDocument | undefined {
-    const attached = this.attachments.of(uri);
-    return vscode.workspace.textDocuments.find(
-      (d) => d.uri.scheme !== scheme && attached !== undefined && this.attachments.of(d.uri.toString()) === attached,
-    );
+    const place = this.attachments.named(uri)?.place;
+    return vscode.workspace.textDocuments.find((d) => d.uri.scheme !== scheme && d.uri.toString() === place);
   }
 }
 

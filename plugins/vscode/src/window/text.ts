@@ -24,6 +24,10 @@ export class Text implements Document {
     return this.document.languageId;
   }
 
+  get untitled(): boolean {
+    return this.document.isUntitled;
+  }
+
   text(): string {
     return this.document.getText();
   }
@@ -77,10 +81,14 @@ export function plain(range: vscode.Range): Range {
   };
 }
 
-/** The document to open for a URI of a session: a host's is its own file, a guest's never one of this machine. */
-export function documentOf(session: Session, uri: string): vscode.Uri {
+/**
+ * The document to open for a URI of a session: a host's is its own file, a guest's never one of this machine. `attached` is
+ * the one that is open for it.
+ */
+export function documentOf(session: Session, uri: string, attached?: { readonly place: string }): vscode.Uri {
   const parsed = vscode.Uri.parse(uri);
   if (session.role !== "host" && parsed.scheme !== scheme) throw new Error("That text is not shared.");
+  if (attached) return vscode.Uri.parse(attached.place);
   if (session.role !== "host" || session.folder === undefined || parsed.scheme !== scheme) return parsed;
   return vscode.Uri.joinPath(vscode.Uri.parse(session.folder), parsed.path);
 }
