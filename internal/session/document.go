@@ -22,7 +22,7 @@ type document struct {
 	instance string // one for each load: stamps and replicas of another load do not fit
 	identity string
 	alias    *document      // another name of a file that was open already: go there
-	was      []docpath.Path // host: names that it had; the last maxWas
+	was      []docpath.Path // names that it had; the last maxWas
 	gone     bool           // host: its file was deleted here; saving makes it anew
 
 	ready   bool

@@ -401,6 +401,9 @@ func (e *Engine) open(s *session, p docpath.Path, then func(*document, *protocol
 	if alias := s.aliases[p]; d == nil && alias != nil && slices.Contains(s.docs, alias) {
 		d = alias
 	}
+	if d == nil && !s.host && s.up == nil {
+		d = s.wasAt(p) // the host can't be asked whether another has that name now
+	}
 	switch {
 	case d == nil && s.host && !s.onDisk:
 		then(nil, protocol.Errorf(protocol.NoSuchDocument, "%s is not in this session; list its files to see what is.", docpath.Quote(p.String())))

@@ -324,9 +324,7 @@ func (s *session) named(m *move) {
 	}
 	for _, d := range s.docs {
 		if d.path.Under(m.from) {
-			d.was = append(d.was, d.path)
-			d.was = d.was[max(0, len(d.was)-maxWas):]
-			d.path = m.path(d.path, true)
+			d.called(m.path(d.path, true))
 		}
 	}
 }
@@ -344,8 +342,15 @@ func (s *session) wasAt(p docpath.Path) *document {
 // isCalled takes over a guest's document's new name.
 func (d *document) isCalled(name string) {
 	if p, err := docpath.Parse(name); err == nil && p != d.path && !p.IsFolder() && d.session.docAt(p) == nil {
-		d.path = p
+		d.called(p)
 	}
+}
+
+// called gives the document another name.
+func (d *document) called(p docpath.Path) {
+	d.was = append(d.was, d.path)
+	d.was = d.was[max(0, len(d.was)-maxWas):]
+	d.path = p
 }
 
 // deleteHere removes a file of the host's, or an empty folder. The text of one that somebody has open stays: saving it makes the file anew.

@@ -62,10 +62,11 @@ const firstMarker = 0x20000
 
 // Result of a plan.
 type Result struct {
-	Steps  int
-	Healed int // differences between copies that daemons have counted
-	Err    error
-	Log    []string
+	Steps   int
+	Healed  int // differences between copies that daemons have counted
+	Renamed int // and deleted: how often the file was
+	Err     error
+	Log     []string
 }
 
 // fewRuns of history are kept in every other world. There it is not known what can still be undone, and what was damaged
@@ -89,7 +90,7 @@ func Run(p Plan) Result {
 		r.act(a)
 	}
 	r.rest()
-	return Result{Steps: w.Steps, Healed: r.healed, Err: w.err, Log: w.log}
+	return Result{Steps: w.Steps, Healed: r.healed, Renamed: w.renamed, Err: w.err, Log: w.log}
 }
 
 type run struct {
@@ -112,7 +113,8 @@ const underWay = 400 * time.Millisecond
 
 func (r *run) setUp() {
 	w := r.w
-	w.disk["a.txt"], w.wrote = r.plan.Start, r.plan.Start
+	w.name, w.inOrder = "a.txt", r.plan.named()
+	w.disk[w.name], w.wrote = r.plan.Start, r.plan.Start
 	host := w.addNode("host")
 	share := host.addSeat(fakeeditor.Exact, "script")
 	share.connect()
@@ -229,11 +231,19 @@ func (r *run) act(a Action) {
 			r.save(s)
 		}
 	case Disk:
-		at := int(a.At * float64(len(w.disk["a.txt"])))
-		for at > 0 && at < len(w.disk["a.txt"]) && w.disk["a.txt"][at]&0xc0 == 0x80 {
+		text, there := w.disk[w.name]
+		if !there {
+			return
+		}
+		at := int(a.At * float64(len(text)))
+		for at > 0 && at < len(text) && text[at]&0xc0 == 0x80 {
 			at--
 		}
-		w.disk["a.txt"] = w.disk["a.txt"][:at] + "<disk>" + w.disk["a.txt"][at:]
+		w.disk[w.name] = text[:at] + "<disk>" + text[at:]
+	case Rename:
+		r.rename(s, a)
+	case Remove:
+		r.removeFile(s)
 	}
 }
 
@@ -245,8 +255,9 @@ func (r *run) save(s *seat) {
 		if err != nil || s.kind != fakeeditor.Exact || r.loose || r.damaged || r.plan.Repeats {
 			return
 		}
+		text, there := w.disk[w.name]
 		for _, c := range saved {
-			if r.typed[c] && !r.deleted[c] && !r.undone.mayBeGone(c) && !strings.ContainsRune(w.disk["a.txt"], c) {
+			if there && r.typed[c] && !r.deleted[c] && !r.undone.mayBeGone(c) && !strings.ContainsRune(text, c) {
 				w.failf("marker %U was saved by %s and is not on the disk", c, s.n.name)
 			}
 		}
@@ -343,6 +354,9 @@ func (r *run) rest() {
 	}
 	r.checkMarkers(want)
 	r.undoAtRest()
+	if w.inOrder && w.err == nil {
+		r.checkDisk()
+	}
 }
 
 // checkMarkers checks that what was typed is there, once, unless somebody deleted it or its typer took it back, and that what
@@ -380,8 +394,8 @@ func (r *run) countHealed() {
 func (r *run) text(n *node) string {
 	var got string
 	script := n.seats[0]
-	uri := "earshot://" + r.w.session + "/a.txt"
-	if n == r.w.nodes[0] {
+	uri := r.w.uri(r.w.name)
+	if n == r.w.nodes[0] && !r.w.inOrder {
 		uri = "file:///w/a.txt"
 	}
 	script.request(&protocol.TextDocumentContentParams{URI: uri}, func(res any, err *protocol.Error) {

@@ -162,3 +162,38 @@ func TestSameSeedSameHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestNames lives through histories in which the file gets other names, and is deleted, while people type, save, break off and come
+// back: nothing that was typed is lost, and what was saved is under the name that there is.
+func TestNames(t *testing.T) {
+	steps, worlds, renamed := 0, 0, 0
+	for seed := uint64(1); steps < *stepsFlag/2; seed++ {
+		p := draw(seed)
+		rng := rand.New(rand.NewPCG(seed, 0x7a3e))
+		for i := range p.Seats { // a host's editor has it open as a file, which then is not renamed
+			p.Seats[i].Node = 1 + p.Seats[i].Node%2
+		}
+		for range 2 + rng.IntN(8) {
+			i := rng.IntN(len(p.Actions))
+			a := Action{AtMs: p.Actions[i].AtMs, Seat: rng.IntN(8), Do: Rename, N: rng.IntN(len(names))}
+			if rng.IntN(5) == 0 {
+				a.Do = Remove
+			}
+			p.Actions = slices.Insert(p.Actions, i, a)
+			if rng.IntN(2) == 0 { // at the same moment
+				p.Actions = slices.Insert(p.Actions, i+1, Action{AtMs: a.AtMs, Seat: rng.IntN(8), Do: Save})
+			}
+		}
+		n := runPlan(t, p, false)
+		if t.Failed() {
+			return
+		}
+		renamed += Run(p).Renamed
+		steps += n
+		worlds++
+	}
+	if renamed < worlds {
+		t.Errorf("%d renamings and deletions in %d worlds", renamed, worlds)
+	}
+	t.Logf("%d worlds, %d renamings and deletions, %d steps", worlds, renamed, steps)
+}

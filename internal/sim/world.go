@@ -37,6 +37,10 @@ type World struct {
 	disk    map[string]string
 	wrote   string // what a daemon or an editor wrote to a.txt last
 	session string
+	name    string // that the file has, or had last
+	inOrder bool   // the disk does one thing after the other
+	diskAt  time.Time
+	renamed int // and deleted: so often
 	err     error
 	log     []string
 	cut     int  // links broken so far
@@ -229,9 +233,13 @@ func (n *node) carryOut(f session.Effect) {
 		p, err := docpath.Parse(strings.TrimPrefix(f.File, "/w/"))
 		w.after(0, func() { n.step(session.Located{Op: f.Op, Path: p, Inside: err == nil}) })
 	case session.LoadFile:
-		w.after(w.ms(0, 3), func() { n.step(w.load(f)) })
+		w.disks(func() { n.step(w.load(f)) })
 	case session.SaveFile:
-		w.after(w.ms(0, 3), func() { n.step(w.save(f)) })
+		w.disks(func() { n.step(w.save(f)) })
+	case session.RenameEntry:
+		w.disks(func() { n.step(w.moved(f)) })
+	case session.DeleteEntry:
+		w.disks(func() { n.step(w.removed(f)) })
 	case session.OpenRoom:
 		w.after(0, func() { n.step(session.RoomOpened{Session: f.Session, Code: "CODE"}) })
 	case session.StartJoin:
@@ -269,8 +277,8 @@ func (w *World) load(f session.LoadFile) session.Loaded {
 
 func (w *World) save(f session.SaveFile) session.Saved {
 	name := f.Path.String()
-	now := w.disk[name]
-	if stampOf(now) != f.Base {
+	now, there := w.disk[name]
+	if there && stampOf(now) != f.Base {
 		end := text.DetectLineEnd(now)
 		return session.Saved{Op: f.Op, Changed: true, Text: end.ToLF(now), Form: protocol.Form{EOL: end.String(), Encoding: "utf-8"}, Stamp: stampOf(now)}
 	}
