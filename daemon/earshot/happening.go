@@ -84,7 +84,7 @@ func happeningText(h *protocol.Happening, me string) string {
 	return otherHappening(h, because)
 }
 
-// nameHappening tells what became of a file or folder; a guest is not told who did it.
+// nameHappening tells what became of a file or folder; a guest is not told who did it, nor whether what is new was only shared.
 func nameHappening(h *protocol.Happening, who string) string {
 	what, by := shownURI(h.URI), " by "+who
 	if h.Member == nil {
@@ -92,6 +92,9 @@ func nameHappening(h *protocol.Happening, who string) string {
 	}
 	switch h.Event {
 	case "created":
+		if h.Member == nil {
+			return what + " is there now"
+		}
 		return what + " was made" + by
 	case "deleted":
 		return what + " was deleted" + by
