@@ -50,7 +50,12 @@ func (e *Engine) saveByEditor(d *document, then func(*protocol.Error)) bool {
 	return true
 }
 
+// savesItself is an editor that is asked to save. One whose file has been deleted may have nothing to save, as it sees it, and write
+// nothing.
 func (d *document) savesItself() *mirror {
+	if d.gone {
+		return nil
+	}
 	for _, m := range d.mirrors {
 		if m.client.saves && m.closing == nil && !isSessionURI(m.key) {
 			return m
@@ -94,7 +99,7 @@ func (e *Engine) bufferSaved(b *bufferSave, saved bool) {
 	m := b.mirror()
 	switch {
 	case b.doc.saving != b:
-	case !saved || m == nil:
+	case !saved || m == nil || b.doc.gone:
 		e.writeInstead(b)
 	case m.comparing == 0:
 		e.checkSaved(b)

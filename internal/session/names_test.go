@@ -207,6 +207,33 @@ func TestA17DeleteOpen(t *testing.T) {
 	}
 }
 
+// TestSavedWhereDeleted: a host's editor that has nothing to save, as it sees it, says so when a guest saves; the file is made anew all
+// the same, be it deleted before the editor was asked or after.
+func TestSavedWhereDeleted(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		w, host, guest := pair(t, "abc")
+		near, far := host.connect(saving), guest.connect()
+		near.open(fileURI, "abc")
+		far.fetch(w.uri("a.txt"))
+		if before {
+			far.call(w.deleting("a.txt"))
+		}
+		id := far.saves()
+		if !before {
+			far.call(w.deleting("a.txt"))
+			call, p := takeAsk[*protocol.SaveBufferParams](near)
+			if p == nil {
+				t.Fatal("the editor was not asked")
+			}
+			host.step(ClientAnswered{Conn: near.conn, Call: call, Result: &protocol.SaveBufferResult{Saved: true}})
+		}
+		wantSaved(t, far, id, "abc")
+		if _, there := w.disk["a.txt"]; !there || host.doc().gone {
+			t.Errorf("deleted before %v: the file is not there", before)
+		}
+	}
+}
+
 // TestDeletedAndClosed: what was deleted as it was on the disk and is closed by all is gone, and asks for no save at the end;
 // what somebody had changed still does.
 func TestDeletedAndClosed(t *testing.T) {
