@@ -43,6 +43,7 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	c.had[m.key] = true
 	d.mirrors = append(d.mirrors, m)
 	c.mirrors = append(c.mirrors, m)
+	e.stillOwed(m)
 	e.owns(c, d.session)
 	e.presenceSoon(c) // the others' places in it
 	e.touch(d)
@@ -50,6 +51,19 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 	for i := range p.queue {
 		e.didChange(m, p.queue[i])
 		p.answer(i+1, m)
+	}
+}
+
+// stillOwed has a stock client, which has opened a document again, answer what it was asked before, first: no two edits of a document
+// are under way at once.
+func (e *Engine) stillOwed(m *mirror) {
+	for _, asked := range e.calls {
+		if asked.owed != nil && asked.conn == m.client.id && asked.of == m.key { // one at most
+			again := *asked.owed
+			again.sent = e.now
+			m.owed = &again
+			asked.mirror, asked.owed = m, nil
+		}
 	}
 }
 
@@ -364,6 +378,9 @@ func (e *Engine) lose(m *mirror) {
 func (e *Engine) guess(m *mirror) {
 	f, held := m.flight, m.takeHeld()
 	m.flight = nil
+	if f != nil && !f.answered && !m.client.exact {
+		m.owed = f
+	}
 	if f == nil || f.probe || len(held) == 0 {
 		return
 	}
@@ -451,8 +468,13 @@ func (e *Engine) unlink(m *mirror) {
 	}
 	m.doc.mirrors = slices.DeleteFunc(m.doc.mirrors, func(o *mirror) bool { return o == m })
 	m.client.mirrors = slices.DeleteFunc(m.client.mirrors, func(o *mirror) bool { return o == m })
+	owes := m.unanswered()
 	for n, asked := range e.calls {
-		if asked.mirror == m {
+		switch {
+		case asked.mirror != m:
+		case owes != nil && owes.call == n && !m.client.exact:
+			asked.mirror, asked.owed, asked.of = nil, owes, m.key
+		default:
 			delete(e.calls, n)
 		}
 	}

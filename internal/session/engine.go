@@ -55,7 +55,9 @@ type Engine struct {
 // call is a question put to an editor.
 type call struct {
 	conn    protocol.ConnID
-	mirror  *mirror              // workspace/applyEdit
+	mirror  *mirror // workspace/applyEdit
+	owed    *flight // workspace/applyEdit of a stock client that has closed the document (of) since
+	of      string
 	knock   *knock               // session/admit or window/showMessageRequest
 	leading *leading             // window/showDocument
 	summons *leading             // window/showMessageRequest: whether to go there

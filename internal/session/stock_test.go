@@ -208,3 +208,41 @@ func TestStockTypesWhatIsInFlight(t *testing.T) {
 		})
 	}
 }
+
+// TestReopenedBeforeItsAnswer: a stock client that opens a document again with an edit under way is asked for the next when it has
+// answered that one.
+func TestReopenedBeforeItsAnswer(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		w, host, guest := pair(t, "one\n")
+		ed := host.connect(stock("plain"))
+		ed.manual = true
+		ed.open(fileURI, "one\n")
+		b := guest.connect()
+		b.fetch(w.uri("a.txt"))
+		b.adds("two\n")
+		first := ed.asks[0]
+		if closes {
+			ed.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: fileURI}})
+		}
+		for range 2 {
+			ed.version++
+			ed.reopen()
+		}
+		w.pass(AnswerWait / 2)
+		if n := ed.inFlight(); n != 1 {
+			t.Fatalf("%d edits are under way, want 1", n)
+		}
+		ed.asks = nil
+		host.step(ClientAnswered{Conn: ed.conn, Call: first.Call, Result: &protocol.ApplyWorkspaceEditResult{}})
+		w.pass(time.Second)
+		ed.manual = false
+		if ed.edit() == nil {
+			t.Fatal("what it lacks is not sent")
+		}
+		ed.applies()
+		w.want("one\ntwo\n", ed, host, guest)
+		if len(host.e.calls) > 0 {
+			t.Errorf("%d answers are waited for", len(host.e.calls))
+		}
+	}
+}
