@@ -134,6 +134,8 @@ func TestStockClientHostsAlone(t *testing.T) {
 	wantWords(t, ed.runs(commandShareFile), "a.txt is shared already", "CODE")
 	wantWords(t, ed.runs(commandCopyCode), "The code is CODE, and in the clipboard.")
 	wantWords(t, ed.runs(commandCopyLink), "The link is http://here/j#CODE")
+	host.bare = true
+	wantWords(t, ed.runs(commandCopyCode), "The code is CODE; no program for the clipboard was found.")
 
 	guest := w.node("Ben")
 	script := guest.connect()

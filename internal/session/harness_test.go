@@ -52,6 +52,7 @@ type node struct {
 	fx      []Effect // everything it wanted since the test last looked
 	trail   []traced
 	holding bool // the disk does not answer
+	bare    bool // has no clipboard
 	later   []Event
 	member  string
 	rejoin  JoinID
@@ -375,7 +376,7 @@ func (n *node) onDisk(f Effect) {
 	case CreateEntry:
 		ev = n.w.create(f)
 	case Copy:
-		ev = Copied{Op: f.Op, Done: true}
+		ev = Copied{Op: f.Op, Done: !n.bare}
 	case RenameEntry:
 		n.hand(func() Event { return n.w.rename(f) })
 		return
