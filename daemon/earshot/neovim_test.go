@@ -68,14 +68,19 @@ vim.notify = function(text) said[#said + 1] = text end
 vim.ui.select = function(_, _, done) done(nil) end
 `
 
-// startNeovim starts one in a person's home.
+// startNeovim starts one with the plugin in a person's home.
 func startNeovim(path, program string, h home, env ...string) (*neovim, error) {
+	return startNeovimWith(everyFile, path, program, h, env...)
+}
+
+// startNeovimWith starts one with a configuration.
+func startNeovimWith(config, path, program string, h home, env ...string) (*neovim, error) {
 	plugin, err := filepath.Abs("../../plugins/nvim")
 	if err != nil {
 		return nil, err
 	}
 	init := filepath.Join(h.dir, "config", "init.lua")
-	if err := os.WriteFile(init, []byte(everyFile), 0o600); err != nil {
+	if err := os.WriteFile(init, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
 	n := &neovim{cmd: exec.Command(path, "--embed", "--headless", "-u", init)}
