@@ -291,6 +291,21 @@ t.test('a host that edits nomodifiable text still receives', function()
   t.equal(vim.bo.modifiable, false)
 end)
 
+t.test("a read-only buffer: Neovim warns of one's own change, not of the others'", function()
+  local uri = open('a\n')
+  vim.bo.readonly = true
+  vim.bo.modified = false
+  local warned = 0
+  vim.api.nvim_create_autocmd('FileChangedRO', { buffer = 0, callback = function()
+    warned = warned + 1
+  end })
+  apply(uri, { model.edit('a\n', 0, 0, 'q') }, 'qa\n')
+  t.equal({ warned, vim.bo.readonly }, { 0, true })
+  vim.bo.modified = false -- as after a save
+  t.keys('ix<Esc>')
+  t.equal(warned, 1)
+end)
+
 t.test('a hidden buffer receives', function()
   local uri = open('a\n')
   open('b\n')

@@ -38,6 +38,15 @@ function Editor:rest()
   self:wait(('vim.g.rested == %d'):format(self.rests), 'its own keys')
 end
 
+--- How many texts the daemon had to mend.
+---@return integer
+function Editor:healed()
+  return self:lua([[
+    local err, status = require('earshot.session').ask('daemon/status', vim.empty_dict(), 5000)
+    return err and err.message or status.healed
+  ]])
+end
+
 function Editor:stop()
   vim.fn.rpcnotify(self.channel, 'nvim_command', 'qa!')
   vim.fn.jobwait({ self.channel }, 5000)

@@ -2,47 +2,14 @@
 -- Runs where the program is built (bin/earshot, or EARSHOT_BIN); EDIT_SECONDS says how long each file is edited.
 local t = _G.t
 local root = vim.fn.fnamemodify(debug.getinfo(1, 'S').source:sub(2), ':p:h:h')
-local program = vim.env.EARSHOT_BIN or (vim.env.EARSHOT_ROOT or '') .. '/bin/earshot'
-if vim.fn.executable(program) == 0 then
-  io.stdout:write('real_spec.lua: left out, there is no ' .. program .. ' (make build)\n')
+local Real = dofile(root .. '/test/real.lua')
+if not Real then
   return
 end
 
 local SECONDS = tonumber(vim.env.EDIT_SECONDS) or 5
 local seed = tonumber(vim.env.SEED) or os.time()
 math.randomseed(seed)
-
-local Editor = dofile(root .. '/test/editor.lua')
-
-function Editor.new(name)
-  -- Sockets have short names.
-  local home = vim.fn.tempname()
-  vim.fn.mkdir(home .. '/run', 'p', '0700')
-  local channel = vim.fn.jobstart({ vim.v.progpath, '--embed', '--headless', '-u', 'NONE', '-i', 'NONE', '-n' }, {
-    rpc = true,
-    env = { HOME = home, XDG_RUNTIME_DIR = home .. '/run', XDG_CONFIG_HOME = home .. '/config' },
-  })
-  local self = setmetatable({ name = name, channel = channel, home = home }, Editor)
-  self:lua(
-    [[
-    local root, program, name = ...
-    vim.opt.runtimepath:prepend(root)
-    vim.g.earshot_cmd, vim.g.earshot_name = program, name
-    said = {}
-    vim.notify = function(text) said[#said + 1] = text end
-    vim.ui.select = function(_, _, done) done(nil) end
-    vim.cmd('runtime plugin/earshot.lua')
-  ]],
-    root,
-    program,
-    name
-  )
-  return self
-end
-
-function Editor:text()
-  return self:lua("return require('earshot.buffer').text(0)")
-end
 
 local files = {
   ['plain.txt'] = 'one\ntwo\nthree\n',
@@ -55,13 +22,7 @@ for name, bytes in pairs(files) do
   t.write('project/' .. name, bytes)
 end
 
-local host, guest = Editor.new('Grace'), Editor.new('Ada')
-
-local function share()
-  host:lua("require('earshot').share(...)", project)
-  host:wait("require('earshot.session').list()[1]", 'the session')
-  return host:lua("return require('earshot.session').list()[1].code")
-end
+local host, guest = Real.new('Grace'), Real.new('Ada')
 
 local function knock(code)
   guest:lua("require('earshot').join(...)", code)
@@ -73,7 +34,7 @@ local function is_told(editor, text)
 end
 
 t.test('[start] [share-folder] [join-code] [admit] share, join, admit', function()
-  local code = share()
+  local code = host:share(project)
   knock(code)
   guest:lua("require('earshot').leave()")
   is_told(host, 'Ada is no longer waiting.')
@@ -87,31 +48,16 @@ t.test('[start] [share-folder] [join-code] [admit] share, join, admit', function
   end
 end)
 
---- Waits until both hold the same text and nothing moves any more.
 local function settle(what)
-  host:rest()
-  guest:rest()
-  local last, same = nil, 0
-  local equal = vim.wait(30000, function()
-    local a, b = host:text(), guest:text()
-    same = a == b and a == last and same + 1 or 0
-    last = a
-    return same >= 10
-  end, 50)
-  if not equal then
-    t.equal(guest:text(), host:text(), what)
-  end
+  Real.settle({ host, guest }, what)
 end
 
 local function open(name)
   local shown = host:lua('return vim.api.nvim_buf_get_name(0)')
   if not vim.endswith(shown, '/' .. name) then
-    host:lua('vim.cmd.edit(...)', project .. '/' .. name)
-    guest:lua("require('earshot').open(...)", name)
+    host:open(project, name)
+    guest:open(project, name)
   end
-  guest:wait(("vim.api.nvim_buf_get_name(0):match('%s$')"):format(name:gsub('%.', '%%.')), name)
-  guest:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'didOpen')
-  host:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'didOpen')
   settle(name .. ' opened')
 end
 
@@ -347,15 +293,13 @@ t.test('[summon] the other goes where one calls, in a document that was not open
 end)
 
 t.test('[end] nothing had to be mended, and the end is told', function()
-  for _, editor in ipairs({ host, guest }) do
-    t.truthy(not table.concat(editor:lua('return said'), '\n'):find('to differ'), editor.name)
-  end
+  t.equal({ host:healed(), guest:healed() }, { 0, 0 })
   host:lua("require('earshot').leave()")
   guest:wait("#require('earshot.session').list() == 0", 'the end')
 end)
 
 t.test('a guest is sent away', function()
-  knock(share())
+  knock(host:share(project))
   host:lua("require('earshot').admit()")
   guest:wait("require('earshot.session').list()[1]", 'the session')
   host:wait("#require('earshot.session').list()[1].members == 2", 'both')

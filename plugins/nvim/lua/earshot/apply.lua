@@ -297,6 +297,11 @@ local function edit_buffer(attached, edits)
   local eyes = remember(buf)
   local modifiable, modified = vim.bo[buf].modifiable, vim.bo[buf].modified
   vim.bo[buf].modifiable = true
+  -- Before the first change of a read-only buffer Neovim warns its person, and waits a second.
+  local warns = vim.bo[buf].readonly and not modified
+  if warns then
+    vim.bo[buf].readonly = false
+  end
   local ok, err = pcall(function()
     join_undo(attached)
     for _, edit in ipairs(edits) do
@@ -304,6 +309,9 @@ local function edit_buffer(attached, edits)
     end
   end)
   vim.bo[buf].modifiable = modifiable
+  if warns then
+    vim.bo[buf].readonly = true
+  end
   if ok then
     close_undo(attached)
     for _, eye in ipairs(eyes) do

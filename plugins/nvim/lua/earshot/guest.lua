@@ -137,6 +137,25 @@ function M.changed(attached, change)
   attached.stays = change.reason ~= nil and change.reason ~= ''
 end
 
+--- Gives a text that stays another name: under its own the document may be opened again, in a session that is joined
+--- anew.
+---@param buf integer
+local function set_aside(buf)
+  local name = vim.api.nvim_buf_get_name(buf)
+  local id, path = name:match('^earshot://([^/]+)/(.*)$')
+  local number, aside = 1, ('earshot://%s.over/%s'):format(id, path)
+  while vim.fn.bufexists(aside) == 1 do
+    number = number + 1
+    aside = ('earshot://%s.over%d/%s'):format(id, number, path)
+  end
+  vim.api.nvim_buf_set_name(buf, aside)
+  for _, other in ipairs(vim.api.nvim_list_bufs()) do
+    if other ~= buf and vim.api.nvim_buf_get_name(other) == name then
+      vim.api.nvim_buf_delete(other, { force = true }) -- Neovim keeps the old name in a buffer of its own
+    end
+  end
+end
+
 --- The session is over and its texts go, but those of which the daemon has said that edits never reached the host:
 --- they stay to be read and copied, and can't be edited. Of a session that is lost with the daemon nobody knows, so
 --- that what is unsaved stays.
@@ -155,6 +174,7 @@ function M.ended(id, why, lost)
       if stays then
         kept = kept + 1
         vim.bo[buf].modifiable = false
+        set_aside(buf)
       else
         pcall(vim.api.nvim_buf_delete, buf, { force = true })
       end

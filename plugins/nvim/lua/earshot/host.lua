@@ -13,11 +13,20 @@ M.documents = {}
 ---@type table<string, table<string, true>>
 M.names = {}
 
+---@param attached? earshot.Buffer
+---@return boolean
+local function is_scratch(attached)
+  return attached ~= nil and vim.startswith(attached.uri, 'untitled:')
+end
+
 ---@param buf integer
 ---@return string? uri of a buffer that could be shared
 function M.uri(buf)
   if not vim.api.nvim_buf_is_loaded(buf) or vim.bo[buf].buftype ~= '' then
     return nil
+  end
+  if is_scratch(buffers.attached[buf]) then
+    return buffers.attached[buf].uri -- written to a file meanwhile, it is still the text that the others have
   end
   local name = vim.api.nvim_buf_get_name(buf)
   if name == '' then
@@ -163,7 +172,7 @@ function M.changed(attached, change)
     attached.stale = attached.stale or not vim.deep_equal(attached.disk, now)
     attached.disk = now
   end
-  if vim.api.nvim_buf_get_name(attached.buf) ~= '' then
+  if not is_scratch(attached) then
     vim.bo[attached.buf].modified = change.dirty == true
   end
 end
@@ -203,8 +212,12 @@ function M.setup(group, session)
     end
   end)
   on('BufWritePost', function(attached, event)
-    if own_file(attached, event) then
+    if own_file(attached, event) and not is_scratch(attached) then
+      local was_new = attached.disk == nil
       attached.disk = M.disk(attached.buf)
+      if was_new then
+        attached:rebind() -- only now is there a file that the daemon can share
+      end
       session.notify('textDocument/didSave', { textDocument = { uri = attached.uri } })
     end
   end)

@@ -335,15 +335,19 @@ local function take_over(sessions)
     there[session.id] = true
   end
   for _, attached in pairs(buffers.attached) do
-    if vim.api.nvim_buf_is_loaded(attached.buf) then
-      attached:reopen()
-    end
+    attached.opened = false -- on this connection nothing is
   end
+  -- First, so that nothing of them is opened any more.
   for _, session in pairs(vim.deepcopy(M.sessions)) do
     if not there[session.id] then
       session.state, session.reason = 'ended', 'the daemon was restarted and no longer knows it'
       session.lost = true
       M.update(session)
+    end
+  end
+  for _, attached in pairs(buffers.attached) do
+    if vim.api.nvim_buf_is_loaded(attached.buf) then
+      attached:reopen()
     end
   end
   for _, session in ipairs(sessions) do
