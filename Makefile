@@ -37,8 +37,9 @@ test-security: tools ## run the tests of docs/security.md, each named by its row
 	go test -tags security -timeout 60m -count=1 -run '^Test[MRNGAHLS][0-9]+[A-Z]' ./...
 	plugins/nvim/test/run.sh plugins/nvim/test/{poison,screen,leftovers}_spec.lua
 
-e2e: build ## drive VS Code, as code-server in Chromium, as a person does: beside a terminal, beside Neovim
+e2e: build ## drive VS Code, as code-server in Chromium, as a person does: beside a terminal, beside Neovim; and two Neovims
 	plugins/vscode/e2e/run.sh
+	SPEC_SECONDS=600 plugins/nvim/test/run.sh plugins/nvim/test/e2e/pair_spec.lua
 	go run ./plugins/table
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
