@@ -159,6 +159,19 @@ t.test('a member unknown, a document not open', function()
   show({})
 end)
 
+t.test('[colours] in terminals of 256 colours they are the same, as nearly as can be', function()
+  for color, index in pairs({
+    ['#000000'] = 16, ['#ffffff'] = 231, ['#ff0000'] = 196, ['#5f87af'] = 67, ['#808080'] = 244, ['#56b4e9'] = 74,
+  }) do
+    t.equal(presence.index_of(color), index, color)
+  end
+  local seen = {}
+  for _, entry in ipairs(presence.PALETTE) do
+    seen[presence.index_of(entry[1])] = true
+  end
+  t.equal(vim.tbl_count(seen), #presence.PALETTE)
+end)
+
 t.test('[colours] letters tell members apart, too', function()
   local members = { { id = 'me', name = 'Ada' } }
   for i, name in ipairs({ 'Ada', 'Ana', 'a', 'Aa', 'Émile', '日本', '' }) do

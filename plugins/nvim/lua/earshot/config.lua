@@ -47,22 +47,21 @@ function M.own_undo()
   return own == true or own == 1
 end
 
---- Whether any screen shows colours.
-local function has_colours()
-  local screens = vim.api.nvim_list_uis()
+--- How many colours the screen has that has most; 256 where there is no screen.
+---@return integer
+function M.colours()
+  local screens, most = vim.api.nvim_list_uis(), 0
   for _, screen in ipairs(screens) do
-    if screen.rgb or (screen.term_colors or 8) >= 8 then
-      return true
-    end
+    most = math.max(most, screen.rgb and 256 or screen.term_colors or 256)
   end
-  return #screens == 0
+  return #screens > 0 and most or 256
 end
 
 ---@return boolean
 function M.plain_cursors()
   local plain = get('plain_cursors')
   if plain == nil then
-    return not has_colours()
+    return M.colours() < 8
   end
   return plain == true or plain == 1
 end

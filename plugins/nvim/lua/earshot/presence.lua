@@ -61,6 +61,33 @@ local function tint(color)
   return hex(mix(r, gr), mix(g, gg), mix(b, gb))
 end
 
+--- The nearest of the 216 colours and 24 greys of terminals that have 256.
+---@param color string
+---@return integer
+function M.index_of(color)
+  local wanted = { rgb(color) }
+  local best, distance
+  local function try(index, r, g, b)
+    local d = (r - wanted[1]) ^ 2 + (g - wanted[2]) ^ 2 + (b - wanted[3]) ^ 2
+    if not distance or d < distance then
+      best, distance = index, d
+    end
+  end
+  local levels = { 0, 95, 135, 175, 215, 255 }
+  for r = 1, 6 do
+    for g = 1, 6 do
+      for b = 1, 6 do
+        try(16 + 36 * (r - 1) + 6 * (g - 1) + b - 1, levels[r], levels[g], levels[b])
+      end
+    end
+  end
+  for grey = 0, 23 do
+    local level = 8 + 10 * grey
+    try(232 + grey, level, level, level)
+  end
+  return best
+end
+
 ---@type table<string, boolean> groups that are defined, and whether for screens without colours
 local defined = {}
 
@@ -73,16 +100,23 @@ local function groups(color, cterm)
   local plain = config.plain_cursors()
   if defined[suffix] ~= plain then
     defined[suffix] = plain
+    local many = config.colours() >= 256
+    local dark = letters_on(color) == '#000000'
     -- In reverse, which is all that a screen without colours has.
     vim.api.nvim_set_hl(0, names.cursor, {
       fg = color,
       bg = letters_on(color),
-      ctermfg = cterm,
-      ctermbg = letters_on(color) == '#000000' and 0 or 15,
+      ctermfg = many and M.index_of(color) or cterm,
+      ctermbg = many and (dark and 16 or 231) or (dark and 0 or 15),
       bold = true,
       reverse = true,
     })
-    vim.api.nvim_set_hl(0, names.selection, { bg = tint(color), ctermbg = cterm, underline = plain })
+    -- Of 16 colours none is thin enough to be read on.
+    vim.api.nvim_set_hl(0, names.selection, {
+      bg = tint(color),
+      ctermbg = many and M.index_of(tint(color)) or nil,
+      underline = plain or not many,
+    })
   end
   return names
 end
