@@ -346,7 +346,29 @@ t.test('[share-scratch] a scratch text that is written to a file stays the one t
   t.equal(t.read(t.folder .. '/written.txt'), 'hostguest!\n')
 end)
 
+t.test('[widen] a folder is added under the same code, and a text that nobody saved', function()
+  host:type((':Earshot widen %s<CR>'):format(project))
+  host:wait("table.concat(said, '\\n'):find('Added, under the same code', 1, true)", 'that it is added')
+  t.equal(open('added.txt', 'one\n'), 'one\n')
+  type_and_see(guest, 'A!<Esc>', 'one!\n')
+  host:type(':enew<CR>inotes<Esc>:Earshot widen -<CR>')
+  host:waits_for_didOpen()
+  guest:lua([[
+    listed = nil
+    vim.ui.select = function(items) listed = vim.tbl_map(function(item) return item.uri end, items) end
+    require('earshot').open()
+  ]])
+  guest:wait('listed', 'the list')
+  t.equal(#vim.tbl_filter(function(uri)
+    return uri:match('/added%.txt$') ~= nil
+  end, guest:lua('return listed')), 1)
+  t.equal(#vim.tbl_filter(function(uri)
+    return uri:match('scratch') ~= nil
+  end, guest:lua('return listed')), 2, vim.inspect(guest:lua('return listed')))
+end)
+
 t.test('[daemon-lost] a daemon that is killed: what was typed stays to be read, and one joins anew', function()
+  open('lost.txt', 'one\n')
   guest:type('Aunsent<Esc>')
   guest:rest()
   local text = guest:text()
@@ -365,9 +387,8 @@ t.test('[daemon-lost] a daemon that is killed: what was typed stays to be read, 
   host:wait("#require('earshot.ui').waiting() > 0", 'the knock')
   host:lua("require('earshot').admit()")
   guest:wait("require('earshot.session').list()[1]", 'the session')
-  guest:lua("require('earshot').open()")
-  guest:wait('vim.bo.modifiable', 'the text')
-  type_and_see(guest, 'A again<Esc>', (host:text():gsub('\n$', ' again\n')))
+  guest:open(project, 'lost.txt')
+  type_and_see(guest, 'A again<Esc>', (Real.settle(both, 'lost.txt'):gsub('\n$', ' again\n')))
 end)
 
 t.test("[daemon-lost] the host's daemon is killed: its files stay its own, and can be shared anew", function()

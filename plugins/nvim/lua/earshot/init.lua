@@ -188,7 +188,7 @@ local function join(typed)
   leftovers.forget_code(typed)
   local code = invitation(typed)
   target.with_daemon(function()
-    ui.say('Joining; the host is asked to let you in.')
+    ui.say('Joining; :Earshot leave gives up.')
     local this = {}
     joining = this
     local params = { code = code, name = config.name(), workDoneToken = JOIN_TOKEN }
