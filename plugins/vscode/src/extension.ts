@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import * as vscode from "vscode";
 import { Attachments } from "./core/attachments";
 import { Connection } from "./core/connection";
-import { Lookout, socketPath } from "./core/lookout";
+import { Lookout, listens, socketPath } from "./core/lookout";
 import { findProgram } from "./core/program";
 import { Sessions } from "./core/sessions";
 import type {
@@ -22,6 +22,7 @@ import { Backups } from "./window/backups";
 import { Documents } from "./window/documents";
 import { Following } from "./window/following";
 import { GuestFiles } from "./window/guest_files";
+import { Marks } from "./window/marks";
 import { Members } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
@@ -52,12 +53,14 @@ class Earshot implements vscode.Disposable {
   private readonly sharing: Sharing;
   private readonly saves: Saves;
   private readonly quiet: Quiet;
+  private readonly marks: Marks;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
   private readonly staying = new Set<string>();
-  private swept = false;
+  private readonly socket = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
   private lookout: Lookout | undefined;
+  private closing: Promise<unknown> = Promise.resolve();
 
   constructor(version: string) {
     this.connection = this.makeConnection(version);
@@ -67,6 +70,7 @@ class Earshot implements vscode.Disposable {
       changed: () => this.changed(),
       ended: (session, why, lost) => this.ended(session, why, lost).catch(fail),
     });
+    this.marks = new Marks(this.sessions);
     this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
     this.saves = new Saves(this.attachments);
     this.quiet = new Quiet(this.attachments, connection, (uri) => this.files.touch(uri));
@@ -77,7 +81,7 @@ class Earshot implements vscode.Disposable {
       () => this.follow(),
       (document) => new Text(document, (of, edits) => this.quiet.edit(of, edits)),
     );
-    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => connection.connect(), this.quiet);
+    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => this.reach(), this.quiet);
     this.presence = new Presence(this.attachments, this.sessions, connection);
     this.following = new Following(this.attachments, this.sessions, connection);
     this.members = new Members(this.presence, this.following, this.attachments, connection);
@@ -92,6 +96,10 @@ class Earshot implements vscode.Disposable {
       this.following.watch(),
       this.following,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
+      vscode.window.tabGroups.onDidChangeTabs(({ opened }) => {
+        if (opened.length > 0 && sessionsOfTabs().size > 0) this.kept().catch(fail);
+      }),
+      vscode.window.registerFileDecorationProvider(this.marks),
       vscode.window.registerUriHandler({ handleUri: (uri) => this.sharing.invited(uri).catch(fail) }),
       vscode.workspace.registerFileSystemProvider(scheme, this.files, { isCaseSensitive: true }),
       ...this.commands(),
@@ -100,9 +108,14 @@ class Earshot implements vscode.Disposable {
 
   /** Joins in what a daemon that runs, or comes, has already. */
   lookOut(): void {
-    const path = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
-    // Where it fails nobody has asked for anything yet; the first command says why.
-    if (path) this.lookout = new Lookout(path, () => this.connection.connect().catch(() => {}));
+    if (this.socket === undefined) return;
+    this.lookout = new Lookout(
+      this.socket,
+      () => this.connection.connect().catch(() => {}), // nobody has asked for anything yet; the first command says why
+      () => {
+        if (!this.needed()) this.sweep().catch(fail);
+      },
+    );
   }
 
   dispose(): void {
@@ -215,16 +228,41 @@ class Earshot implements vscode.Disposable {
   private up(sessions: readonly Session[]): void {
     for (const attachment of this.attachments.all()) attachment.reopen();
     this.sessions.replace(sessions);
-    if (!this.swept) this.sweep().catch(fail);
+    this.sweep().catch(fail);
     this.presence.renew();
   }
 
-  /** Closes what VS Code has restored of sessions that are over: with a tab goes the backup of its text. */
+  /** Connects for a file that VS Code asks for; no daemon is started for one that it has kept from a session long over. */
+  private async reach(): Promise<void> {
+    if (await this.isOver()) throw new Error("This text belongs to a session that is over.");
+    await this.connection.connect();
+  }
+
+  /** Whether there can be no session, for there is no daemon. */
+  private async isOver(): Promise<boolean> {
+    if (this.connection.up || this.needed() || this.socket === undefined) return false;
+    return !(await listens(this.socket));
+  }
+
+  /** VS Code opens what it has kept some time after the extension has begun. */
+  private async kept(): Promise<void> {
+    if (this.connection.up || (await this.isOver())) await this.sweep();
+  }
+
+  /** Closes what VS Code has kept of sessions that are over: with a tab goes the backup of its text. */
   private async sweep(): Promise<void> {
-    this.swept = true;
     for (const id of sessionsOfTabs()) {
-      if (!this.sessions.of(id)) await closeTabs(id, () => false);
+      if (!this.sessions.of(id)) await this.close(id, () => true);
     }
+  }
+
+  /** One after the other: two reasons to close the same tabs may come at once. */
+  private close(session: string, mayBeUnsaved: (tab: vscode.Tab) => boolean): Promise<number> {
+    const stays = (uri: vscode.Uri) => this.staying.has(uri.toString());
+    const settle = (uri: vscode.Uri, group: vscode.ViewColumn) => this.quiet.letGo(uri, group);
+    const closed = this.closing.then(() => closeTabs(session, { stays, mayBeUnsaved, settle }));
+    this.closing = closed.catch(() => {}); // who asked for it says so
+    return closed;
   }
 
   private lost(): void {
@@ -242,6 +280,7 @@ class Earshot implements vscode.Disposable {
     this.documents.refresh().catch(fail);
     for (const session of this.sessions.list()) this.documents.find(session).catch(fail);
     this.files.rolesChanged();
+    this.marks.rolesChanged();
     this.presence.draw();
     this.following.changed();
     this.showStatus();
@@ -254,14 +293,22 @@ class Earshot implements vscode.Disposable {
       warn(why);
       return;
     }
-    const unsaved = new Set(vscode.workspace.textDocuments.filter((d) => d.isDirty).map((d) => d.uri.toString()));
-    const stays = (uri: vscode.Uri) => this.staying.has(uri.toString()) || (lost && unsaved.has(uri.toString()));
-    const kept = await closeTabs(session.id, stays);
+    // Where the daemon is lost nobody can tell what of it reached the host.
+    const unsaved = new Set(
+      vscode.workspace.textDocuments.filter((d) => this.isUnsaved(d)).map((d) => d.uri.toString()),
+    );
+    this.marks.forget(session.id);
+    for (const uri of unsaved) if (lost) this.staying.add(uri);
+    const kept = await this.close(session.id, (tab) => tab.isDirty);
     warn(
       kept === 0
         ? why
         : `${why} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, to be copied.`,
     );
+  }
+
+  private isUnsaved({ uri, isDirty }: vscode.TextDocument): boolean {
+    return isDirty || this.marks.isDirty(uri) || (uri.scheme === scheme && !this.saves.isClean(uri));
   }
 
   private documentChanged(change: DocumentChanged): void {
@@ -274,6 +321,7 @@ class Earshot implements vscode.Disposable {
     if (change.reason) this.staying.add(uri);
     else this.staying.delete(uri);
     this.files.changed(change);
+    this.marks.changed(change);
     this.saves.changed(change).catch(fail);
   }
 

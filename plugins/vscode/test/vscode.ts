@@ -128,9 +128,16 @@ export class DecorationType {
   }
 }
 
+export class TabInputText {
+  constructor(readonly uri: Uri) {}
+}
+
+export const EndOfLine = { LF: 1, CRLF: 2 };
+
 /** What the tests fire. */
 export const events = {
   saved: new EventEmitter<unknown>(),
+  closed: new EventEmitter<unknown>(),
   changed: new EventEmitter<unknown>(),
   selected: new EventEmitter<unknown>(),
   scrolled: new EventEmitter<unknown>(),
@@ -142,6 +149,7 @@ export const events = {
 export const window = {
   visibleTextEditors: [] as unknown[],
   activeTextEditor: undefined as unknown,
+  tabGroups: { all: [] as { tabs: unknown[] }[] },
   statusBar: [] as { text: string; shown: boolean }[],
   showWarningMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
   showInformationMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
@@ -168,7 +176,10 @@ export const window = {
 export const workspace = {
   textDocuments: [] as unknown[],
   applyEdit: (_: WorkspaceEdit): Promise<boolean> => Promise.resolve(false),
+  settings: {} as Record<string, unknown>,
+  getConfiguration: () => ({ get: (key: string, otherwise: unknown) => workspace.settings[key] ?? otherwise }),
   onDidSaveTextDocument: events.saved.event,
+  onDidCloseTextDocument: events.closed.event,
   onDidChangeTextDocument: events.changed.event,
 };
 export const commands = {

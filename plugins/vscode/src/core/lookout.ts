@@ -9,20 +9,28 @@ import { isAbsolute, join } from "node:path";
 /** A look at one file's entry costs microseconds, and works where the folder is not there yet. */
 const lookEveryMs = 2000;
 
-/** Lookout tells when a daemon listens at a socket: at once, if one does, and whenever another one has come. */
-export class Lookout {
-  private readonly look = () => {
-    const socket = connect(this.path);
-    socket.on("error", () => {}); // nobody listens, or nobody does any more
+/** Whether a daemon listens at a socket. */
+export function listens(path: string): Promise<boolean> {
+  return new Promise((answer) => {
+    const socket = connect(path);
+    socket.on("error", () => answer(false)); // nobody does, or nobody does any more
     socket.on("connect", () => {
       socket.destroy();
-      this.found();
+      answer(true);
     });
+  });
+}
+
+/** Lookout tells whether a daemon listens at a socket, and whenever another one has come. */
+export class Lookout {
+  private readonly look = () => {
+    listens(this.path).then((there) => (there ? this.found() : this.missing()));
   };
 
   constructor(
     private readonly path: string,
     private readonly found: () => void,
+    private readonly missing: () => void = () => {},
   ) {
     watchFile(path, { interval: lookEveryMs, persistent: false }, this.look);
     this.look();

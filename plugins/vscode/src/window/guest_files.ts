@@ -108,10 +108,10 @@ export class GuestFiles implements vscode.FileSystemProvider {
   }
 
   async writeFile(uri: vscode.Uri): Promise<void> {
+    if (this.quiet.takes(uri)) return;
     if (!this.attachments.of(uri.toString())) {
       throw vscode.FileSystemError.NoPermissions("Only a shared document that is open can be saved.");
     }
-    if (this.quiet.takes(uri)) return;
     await this.ask(uri, "document/save", { textDocument: { uri: uri.toString() } });
   }
 
@@ -152,7 +152,11 @@ export class GuestFiles implements vscode.FileSystemProvider {
   }
 
   private async reach(uri: vscode.Uri): Promise<void> {
-    await this.connect();
+    try {
+      await this.connect();
+    } catch (error) {
+      throw fileError(uri, error);
+    }
     if (!this.sessions.of(uri.authority)) {
       throw vscode.FileSystemError.Unavailable("This text belongs to a session that is over.");
     }

@@ -142,13 +142,28 @@ export class Quiet {
     const document = vscode.window.activeTextEditor?.document;
     if (document === undefined || document.uri.scheme !== scheme || !isUnsaved(document.uri)) return;
     if (!this.wire.up || !this.attachments.of(document.uri.toString())) return; // the daemon has it not
-    if (savesByItself(document.uri) || isOtherUnsaved()) return;
-    const key = keyOf(document.uri.toString());
+    if (!savesByItself(document.uri) && !isOtherUnsaved()) await this.say(document.uri);
+  }
+
+  /**
+   * Tells VS Code that a text of a session that is over is saved, so that it can be closed: VS Code would revert it too,
+   * but in the same moment that might be another text, and what is saved unasked is not lost.
+   */
+  async letGo(uri: vscode.Uri, viewColumn: vscode.ViewColumn): Promise<void> {
+    await vscode.window.showTextDocument(uri, { viewColumn, preview: false });
+    await this.say(uri);
+  }
+
+  private async say(uri: vscode.Uri): Promise<void> {
+    const key = keyOf(uri.toString());
     if (this.telling.has(key)) return;
-    const told = vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
-    this.telling.set(key, { told, written: false });
+    const telling: Telling = { told: Promise.resolve(), written: false };
+    this.telling.set(key, telling);
     try {
-      await told;
+      telling.told = vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
+      await telling.told;
+    } catch {
+      // VS Code has said why; the text stays unsaved to it
     } finally {
       this.telling.delete(key);
     }

@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import * as vscode from "vscode";
+import { Quiet } from "../src/window/quiet";
+import { commands, events, TabInputText, window, workspace } from "./vscode";
+
+const uri = vscode.Uri.parse("earshot://s/a.txt");
+let text: string;
+let document: { uri: vscode.Uri; version: number; isClosed: boolean; eol: number } & Record<string, unknown>;
+let tab: { isDirty: boolean; input: unknown };
+let ran: string[];
+let touched: string[];
+let wire: { up: boolean };
+let quiet: Quiet;
+let watching: vscode.Disposable;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  text = "one\r\ntwo\r\n";
+  ran = [];
+  touched = [];
+  wire = { up: true };
+  const offsetAt = ({ line, character }: vscode.Position) => line * 5 + character;
+  document = { uri, version: 1, isClosed: false, eol: 2, getText: () => text, offsetAt };
+  tab = { isDirty: true, input: new TabInputText(uri) };
+  Object.assign(window, { activeTextEditor: { document }, tabGroups: { all: [{ tabs: [tab] }] } });
+  workspace.settings = {};
+  commands.executeCommand = (command) => {
+    ran.push(String(command));
+    return Promise.resolve();
+  };
+  const attachments = { of: (of: string) => (of === uri.toString() ? {} : undefined) };
+  quiet = new Quiet(attachments as never, wire as never, (of) => touched.push(of.toString()));
+  watching = quiet.watch();
+});
+
+afterEach(() => {
+  watching.dispose();
+  vi.useRealTimers();
+});
+
+/** The document changes; the event comes. */
+function change(now = text): void {
+  text = now;
+  document.version++;
+  events.changed.fire({ document, contentChanges: [{}] });
+}
+
+const local = (isDirty: boolean) => ({ isDirty, input: new TabInputText(vscode.Uri.parse("file:///own.txt")) });
+const told = "workbench.action.files.saveWithoutFormatting";
+
+test("a guest's text is told to be saved after a pause in typing, with a write that is none", async () => {
+  const seen: boolean[] = [];
+  commands.executeCommand = (command) => {
+    ran.push(String(command));
+    seen.push(quiet.isAboutToTell(uri), quiet.takes(uri), quiet.isAboutToTell(uri));
+    return Promise.resolve();
+  };
+  change();
+  await vi.advanceTimersByTimeAsync(400);
+  change();
+  await vi.advanceTimersByTimeAsync(400);
+  expect(ran).toEqual([]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect([ran, seen, quiet.takes(uri)]).toEqual([[told], [true, true, false], false]);
+});
+
+test.each<[string, () => void]>([
+  ["it is saved already", () => Object.assign(tab, { isDirty: false })],
+  ["the daemon has it not", () => Object.assign(wire, { up: false })],
+  ["VS Code saves by itself", () => Object.assign(workspace.settings, { autoSave: "afterDelay" })],
+  ["a text of the person's own is unsaved", () => window.tabGroups.all.push({ tabs: [local(true)] })],
+  ["the active text is the person's own", () => Object.assign(document, { uri: vscode.Uri.parse("file:///own.txt") })],
+])("nothing is told where %s", async (_, set) => {
+  set();
+  change();
+  events.activated.fire(undefined);
+  await vi.runAllTimersAsync();
+  expect(ran).toEqual([]);
+});
+
+test("a save by the person comes after what VS Code is being told", async () => {
+  let done = () => {};
+  commands.executeCommand = (command) => {
+    ran.push(String(command));
+    return command === told ? new Promise<void>((resolve) => (done = resolve)) : Promise.resolve();
+  };
+  window.tabGroups.all.push({ tabs: [local(false)] });
+  change();
+  await vi.advanceTimersByTimeAsync(500);
+  const saved = quiet.save();
+  await Promise.resolve();
+  expect(ran).toEqual([told]);
+  done();
+  await saved;
+  expect(ran).toEqual([told, "workbench.action.files.save"]);
+});
+
+const edits = [
+  { range: { start: { line: 1, character: 0 }, end: { line: 1, character: 3 } }, newText: "2\n2" },
+  { range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } }, newText: "zero " },
+];
+const after = "zero one\r\n2\r\n2\r\n";
+
+function leave(): void {
+  window.activeTextEditor = { document: {} };
+  tab.isDirty = false;
+}
+
+test("what others change in a text that is not active comes as a change of its file", async () => {
+  leave();
+  const landed = quiet.edit(document as never, edits);
+  expect([touched, quiet.reloading(uri), quiet.mtime(uri)]).toEqual([[uri.toString()], after, 2]);
+  change(after);
+  expect(await landed).toBe(true);
+  expect([quiet.reloading(uri), quiet.mtime(uri)]).toEqual([undefined, 2]);
+});
+
+test("a person who is faster keeps what they typed, and the file is what it was", async () => {
+  leave();
+  const landed = quiet.edit(document as never, edits);
+  change(`${text}x`);
+  expect(await landed).toBe(false);
+  expect([quiet.reloading(uri), quiet.mtime(uri)]).toEqual([undefined, 1]);
+});
+
+test("where VS Code does not look at the file the text is edited in the usual way", async () => {
+  leave();
+  const landed = quiet.edit(document as never, edits);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect([await landed, quiet.mtime(uri)]).toEqual([undefined, 1]);
+});
+
+test.each<[string, () => void]>([
+  ["active", () => Object.assign(window, { activeTextEditor: { document } })],
+  ["unsaved", () => Object.assign(tab, { isDirty: true })],
+  ["a host's own", () => Object.assign(document, { uri: vscode.Uri.parse("file:///a.txt") })],
+])("a text that is %s is edited in the usual way", async (_, set) => {
+  leave();
+  set();
+  expect(await quiet.edit(document as never, edits)).toBeUndefined();
+  expect(touched).toEqual([]);
+});
