@@ -1,7 +1,7 @@
 /**
  * VS Code writes a backup of a text with unsaved changes a second after the last change, and keeps it when it is closed or
- * killed. No setting keeps it from that, and only the active text could be told to be saved without the person's formatters.
- * So a backup of a guest's text is removed the moment it appears; nothing is lost, for the host has the text.
+ * killed. Where it could not be told that a guest's text is saved (quiet.ts), the backup is removed the moment it appears;
+ * nothing is lost, for the host has the text.
  *
  *   desktop      …/Backups/WINDOW/earshot/HASH     beside the folder User, in which extensions keep things
  *   code-server  …/User/Backups/WINDOW/earshot/HASH
