@@ -289,22 +289,20 @@ class Earshot implements vscode.Disposable {
   private async ended(session: Session, why: string, lost: boolean): Promise<void> {
     this.documents.forget(session.id);
     this.presence.forget(session.id);
+    const told = this.sharing.left.delete(session.id) ? "You left the session." : why;
+    const tell =
+      told === why ? warn : (sentence: string) => vscode.window.setStatusBarMessage(`Earshot: ${sentence}`, 4000);
     if (session.role === "host") {
-      warn(why);
+      tell(told);
       return;
     }
     // Where the daemon is lost nobody can tell what of it reached the host.
-    const unsaved = new Set(
-      vscode.workspace.textDocuments.filter((d) => this.isUnsaved(d)).map((d) => d.uri.toString()),
-    );
+    const unsaved = vscode.workspace.textDocuments.filter((d) => d.uri.authority === session.id && this.isUnsaved(d));
+    for (const { uri } of lost ? unsaved : []) this.staying.add(uri.toString());
     this.marks.forget(session.id);
-    for (const uri of unsaved) if (lost) this.staying.add(uri);
     const kept = await this.close(session.id, (tab) => tab.isDirty);
-    warn(
-      kept === 0
-        ? why
-        : `${why} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, to be copied.`,
-    );
+    if (kept === 0) tell(told);
+    else warn(`${told} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, to be copied.`);
   }
 
   private isUnsaved({ uri, isDirty }: vscode.TextDocument): boolean {

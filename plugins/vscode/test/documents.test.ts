@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as vscode from "vscode";
 import { Attachments } from "../src/core/attachments";
 import { Sessions } from "../src/core/sessions";
 import type { Wire } from "../src/core/wire";
 import type { Session } from "../src/protocol";
 import { Documents } from "../src/window/documents";
+import { events } from "./vscode";
 
 let folder: string;
 let warned: string[];
@@ -117,4 +118,72 @@ test("a file with line ends of several kinds is left alone, and that is said onc
   expect(attached()).toEqual([]);
   expect(warned).toHaveLength(1);
   expect(warned[0]).toContain("mixed.txt has line ends of several kinds");
+});
+
+test("what a terminal shares while the window is open is found, and looked for again when something is added", async () => {
+  open([file("a.txt"), file("b.txt")]);
+  listing = ["earshot://s/a.txt"];
+  sessions.update(session({}));
+  await documents.find(session({}));
+  listing = ["earshot://s/a.txt", "earshot://s/b.txt"];
+  await documents.find(session({})); // it is known: no other question
+  expect(attached()).toEqual([file("a.txt")]);
+  await documents.listed("s");
+  expect(attached()).toEqual([file("a.txt"), file("b.txt")]);
+});
+
+describe("a scratch text", () => {
+  const draft = "untitled:///Untitled-1";
+  let watching: vscode.Disposable;
+
+  beforeEach(async () => {
+    open([draft], "draft");
+    watching = documents.watch();
+    await documents.during({ documents: [draft] }, () => Promise.resolve(session({})));
+    expect(attached()).toEqual([draft]);
+  });
+
+  afterEach(() => watching.dispose());
+
+  /** VS Code empties it and closes it. */
+  function close(): void {
+    const [document] = vscode.workspace.textDocuments.filter((d) => d.uri.toString() === draft);
+    Object.assign(document ?? {}, { isUntitled: true, getText: () => "" });
+    const all = { start: { line: 0, character: 0 }, end: { line: 0, character: 5 } };
+    events.changed.fire({ document, contentChanges: [{ range: all, text: "" }] });
+    Object.assign(vscode.workspace, { textDocuments: vscode.workspace.textDocuments.filter((d) => d !== document) });
+    events.closed.fire(document);
+  }
+
+  function save(uri: string): void {
+    const saved = { uri: vscode.Uri.parse(uri), isClosed: false, getText: () => "draft", version: 1 };
+    (vscode.workspace.textDocuments as unknown[]).push(saved);
+    events.opened.fire(saved);
+    events.saved.fire(saved);
+  }
+
+  test("that is saved as a file goes on as that file, and its name is free for another text only after that", async () => {
+    save(file("draft.txt"));
+    close();
+    await documents.refresh();
+    expect(attachments.named(draft)?.place).toBe(file("draft.txt"));
+    expect(documents.sessionOf(vscode.Uri.parse(file("draft.txt")))?.id).toBe("s");
+    const again = documents.during({ documents: [draft] }, () => Promise.resolve(session({})));
+    await expect(again).rejects.toThrow("save this one as a file first");
+  });
+
+  test("that is thrown away is let go, and another one of its name is not shared", async () => {
+    close();
+    expect(attached()).toEqual([]);
+    open([draft], "private");
+    await documents.refresh();
+    expect(attached()).toEqual([]);
+  });
+
+  test("that is thrown away does not become a file that was open before", async () => {
+    const other = { uri: vscode.Uri.parse(file("other.txt")), isClosed: false, getText: () => "", version: 1 };
+    events.saved.fire(other);
+    close();
+    expect(attached()).toEqual([]);
+  });
 });

@@ -78,8 +78,10 @@ test("the status tells how many are here, by which path, and who waits", () => {
     urgent: true,
   });
   expect(summarize([two], false, 0)?.text).toBe("$(sync~spin) Earshot 2 direct 12 ms");
-  const viewer = session([], { role: "viewer" });
-  expect(summarize([viewer], true, 0)?.text).toBe("$(broadcast) Earshot 1 $(eye)");
+  // A guest is told its own path to the host, and other guests' to the host, which are none of its.
+  const members = [member("host", { role: "host" }), member("me", { path: "relay", rttMs: 3 }), ...two.members];
+  const viewer = { ...session([], { role: "viewer" }), members };
+  expect(summarize([viewer], true, 0)?.text).toContain("$(eye) viewer relay 3 ms");
 });
 
 test("colours are the session's, and never two alike", () => {

@@ -137,6 +137,7 @@ export const EndOfLine = { LF: 1, CRLF: 2 };
 /** What the tests fire. */
 export const events = {
   saved: new EventEmitter<unknown>(),
+  opened: new EventEmitter<unknown>(),
   closed: new EventEmitter<unknown>(),
   changed: new EventEmitter<unknown>(),
   selected: new EventEmitter<unknown>(),
@@ -179,6 +180,7 @@ export const workspace = {
   settings: {} as Record<string, unknown>,
   getConfiguration: () => ({ get: (key: string, otherwise: unknown) => workspace.settings[key] ?? otherwise }),
   onDidSaveTextDocument: events.saved.event,
+  onDidOpenTextDocument: events.opened.event,
   onDidCloseTextDocument: events.closed.event,
   onDidChangeTextDocument: events.changed.event,
 };

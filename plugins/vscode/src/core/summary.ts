@@ -16,7 +16,7 @@ export function summarize(sessions: readonly Session[], connected: boolean, knoc
   const here = new Set(sessions.flatMap((s) => s.members.filter((m) => m.state !== "waiting").map((m) => m.id)));
   const slowest = sessions.flatMap(links).sort((a, b) => (b.rttMs ?? 0) - (a.rttMs ?? 0))[0];
   const parts = [`${mending ? "$(sync~spin)" : "$(broadcast)"} Earshot ${here.size}`];
-  if (sessions.every((s) => s.role === "viewer")) parts.push("$(eye)");
+  if (sessions.every((s) => s.role === "viewer")) parts.push("$(eye) viewer");
   if (slowest) parts.push(pathOf(slowest));
   if (knocking > 0) parts.push(`$(bell) ${knocking}`);
   return {
@@ -45,8 +45,10 @@ function describe(session: Session): string[] {
   return session.code ? [`${role}, code ${clean(session.code)}`] : [role];
 }
 
+/** The members by whose path this daemon is linked: each is the host's path to that member, also as a guest sees it. */
 function links(session: Session): Member[] {
-  return session.members.filter((m) => m.id !== session.me && m.path !== undefined);
+  const isHost = session.role === "host";
+  return session.members.filter((m) => m.path !== undefined && (m.id === session.me) !== isHost);
 }
 
 function pathOf(member: Member): string {

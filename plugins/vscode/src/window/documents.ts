@@ -128,11 +128,13 @@ export class Documents {
     const uri = document.uri.toString();
     this.unfit.delete(keyOf(uri));
     const file = this.attachments.of(uri)?.isEmptied ? this.savedAs() : undefined;
-    if (file) {
-      const [key, its] = [keyOf(uri), keyOf(file.uri.toString())];
-      for (const shared of this.shared.values()) if (shared.delete(key)) shared.add(its);
-      this.attachments.move(uri, this.textOf(file));
-    } else this.attachments.detach(uri);
+    const [key, its] = [keyOf(uri), file && keyOf(file.uri.toString())];
+    for (const shared of document.isUntitled ? this.shared.values() : []) {
+      // Another text that is no file will have its name, and must not be taken for it.
+      if (shared.delete(key) && its) shared.add(its);
+    }
+    if (file) this.attachments.move(uri, this.textOf(file));
+    else this.attachments.detach(uri);
     this.changed();
   }
 

@@ -16,6 +16,8 @@ const invitation = /^#?\s*[0-9a-z]{4}[-\s]?[0-9a-z]{6}$|^(?:https?|wss?):\/\/\S+
 export class Sharing {
   private readonly progress = new Map<string, (value: WorkDoneProgress) => void>(); // by token
   private joins = 0;
+  /** Sessions that this person is leaving, and need not be told that they are over. */
+  readonly left = new Set<string>();
 
   constructor(
     private readonly connection: Connection,
@@ -180,9 +182,11 @@ export class Sharing {
   }
 
   private async leaving(session: Session, unsaved?: Unsaved): Promise<void> {
+    this.left.add(session.id);
     try {
       await this.connection.request("session/leave", { session: session.id, ...(unsaved ? { unsaved } : {}) });
     } catch (error) {
+      this.left.delete(session.id);
       if (kindOf(error) !== "unsaved") throw error;
       const how = await askUnsaved(error);
       if (how) await this.leaving(session, how);
