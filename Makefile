@@ -9,7 +9,7 @@ NODE_TESTS := daemon/earshot/testdata/node internal/introduction/testdata/node p
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build try share test test-all test-security e2e bench bench-peers generate lint cross fuzz-short vsix tools clean
+.PHONY: help build try share test test-all test-security e2e pictures bench bench-peers generate lint cross fuzz-short vsix tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ e2e: build ## drive VS Code, as code-server in Chromium, as a person does: besid
 	plugins/vscode/e2e/run.sh
 	SPEC_SECONDS=600 plugins/nvim/test/run.sh plugins/nvim/test/e2e/pair_spec.lua
 	go run ./plugins/table
+
+pictures: build ## make the README's pictures anew, from the real VS Code and the real Neovim editing together
+	scripts/pictures/run.sh
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
 	go run ./internal/bench
