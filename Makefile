@@ -27,11 +27,14 @@ test: tools lint cross build ## run every test, installing what it needs (under 
 	go test -race -timeout 12m ./...
 	go test -count=1 -v -run '^TestWorlds$$' ./internal/sim | grep -E '^ok|worlds from seed'
 	plugins/nvim/test/run.sh
+	go run ./plugins/table -check nvim
 	plugins/vscode/test/run.sh
 
 test-all: test fuzz-short ## run make test and what takes longer: each fuzz target for a while, a long simulation
 	go test -timeout 60m -count=1 ./internal/sim -sim.steps=5000000
 	EDIT_SECONDS=15 SPEC_SECONDS=900 plugins/nvim/test/run.sh
+	NVIM=$$(scripts/install-nvim.sh sid) plugins/nvim/test/run.sh
+	$(MAKE) e2e
 
 test-security: tools ## run the tests of docs/security.md, each named by its row of the threat table, at full size
 	go test -tags security -timeout 60m -count=1 -run '^Test[MRNGAHLS][0-9]+[A-Z]' ./...

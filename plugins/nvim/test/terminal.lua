@@ -40,11 +40,11 @@ function Terminal.new(columns, lines, term)
   return self
 end
 
---- All of the screen, without the blanks at the lines' ends.
+--- All of the screen, without the blanks at the lines' ends, and without the pauses for a slow vt100, which Neovim 0.12 prints.
 ---@return string[]
 function Terminal:screen()
   return vim.tbl_map(function(line)
-    return (line:gsub('%s+$', ''))
+    return (line:gsub('%$<%d+>', ''):gsub('%s+$', ''))
   end, vim.api.nvim_buf_get_lines(self.buf, 0, -1, true))
 end
 

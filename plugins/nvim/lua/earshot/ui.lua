@@ -63,7 +63,7 @@ end
 ---@return boolean fits
 local function fits_command_line(text)
   local source = debug.getinfo(vim.notify, 'S').source
-  local plain = source:find('vim/_', 1, true) or source:find('vim._', 1, true)
+  local plain = source == '?' or source:find('vim/_', 1, true) or source:find('vim._', 1, true) -- "?" since 0.12
   local room = vim.v.echospace + vim.o.columns * math.max(vim.o.cmdheight - 1, 0)
   return not plain or vim.fn.strdisplaywidth(text) <= room
 end
