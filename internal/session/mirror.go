@@ -43,6 +43,7 @@ type mirror struct {
 	past       []past   // the newest last
 	probed     bool     // stock: its version is known to be above 0, or can't be got there
 	astray     bool     // its buffer is not known any more: the next edit replaces everything
+	early      bool     // places of others were told that count in a text which it did not have yet
 	retry      time.Time
 	backoff    time.Duration
 	strange    int        // edits in a row that the editor did not apply as asked
@@ -322,6 +323,7 @@ func (e *Engine) echoed(m *mirror, f *flight, changes []protocol.TextDocumentCon
 	m.leaves(e.now)
 	m.at, m.skew, m.buffer = f.target, f.skew, f.after.Clone()
 	m.undo.moved(f.patch)
+	e.caughtUp(m)
 	if err != nil {
 		m.astray = true
 		return

@@ -374,9 +374,11 @@ func (t *telling) cursor(p *presence, owes *spent) protocol.Cursor {
 		return out
 	}
 	var patch text.Patch // of a version that is not here yet, what is known of it counts as the mirror's own
-	if from, err := d.text.Frontier(versionOf(p.version)); err == nil {
+	from, err := d.text.Frontier(versionOf(p.version))
+	if err == nil {
 		patch = t.way(d, from, m.at)
 	}
+	m.early = m.early || err != nil || !slices.Equal(m.at, d.text.Head())
 	limit := m.buffer.Len()
 	at := func(pos int) protocol.Position {
 		pos = patch.MapPos(max(pos, 0), text.Before)
@@ -391,6 +393,15 @@ func (t *telling) cursor(p *presence, owes *spent) protocol.Cursor {
 		out.VisibleRange = &protocol.Range{Start: at(p.visible[0]), End: at(p.visible[1])}
 	}
 	return out
+}
+
+// caughtUp is called when what others did has come to an editor. Places that it was told before that count in the text that it had
+// then, where a cursor behind a letter that was still to come stands before it; so it is told again.
+func (e *Engine) caughtUp(m *mirror) {
+	if m.early {
+		m.early = false
+		e.presenceSoon(m.client)
+	}
 }
 
 // bring maps a place to the newest text, so that what came between is gone through once and not at each telling. What it takes

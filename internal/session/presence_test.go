@@ -82,7 +82,6 @@ func TestPresenceThroughConcurrentEdits(t *testing.T) {
 	other.looks(0, 1)
 	wantCursors(t, ed, [2]int{0, 0}) // what it selects is not here yet
 	ed.applies()
-	other.looks(0, 1)
 	wantCursors(t, ed, [2]int{0, 1})
 	w.want("Xone two", ed, other)
 }
@@ -389,4 +388,26 @@ func TestLatePresence(t *testing.T) {
 		s.sends(&wire.Presence{Client: "c", Seq: seq, Doc: num, Selections: [][2]int{{int(seq), int(seq)}}})
 	}
 	wantCursors(t, ed, [2]int{5, 5})
+}
+
+// TestPresenceBeforeItsText: the presence channel may be quicker than the one with the text; the place is right once both are here.
+func TestPresenceBeforeItsText(t *testing.T) {
+	w, host, _ := pair(t, "abc")
+	ed := host.connect()
+	ed.open(fileURI, "abc")
+	s := host.admit(5000, "eve")
+	doc, num := s.opens()
+	begin := doc.Head()
+	if _, _, err := doc.Edit(777, begin, text.Patch{{Pos: 1, Ins: "XYZ"}}); err != nil {
+		t.Fatal(err)
+	}
+	there := wire.Presence{Client: "c", Seq: 1, Doc: num, Selections: [][2]int{{4, 4}}}
+	for _, id := range doc.Version(doc.Head()) {
+		there.Version = append(there.Version, wire.Head{Agent: uint64(id.Agent), Seq: id.Seq})
+	}
+	s.sends(&there)
+	ed.sees()
+	s.sends(&wire.Events{Doc: num, CatchUp: true, Data: doc.Since(begin)})
+	w.want("aXYZbc", ed, host)
+	wantCursors(t, ed, [2]int{4, 4})
 }
