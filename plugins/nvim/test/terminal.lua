@@ -40,7 +40,7 @@ function Terminal.new(columns, lines, term)
   return self
 end
 
---- All of the screen, without the blanks at the lines' ends, and without the pauses for a slow vt100, which Neovim 0.12 prints.
+--- All of the screen, without the blanks at the ends of lines, and the pauses for a slow vt100 that Neovim 0.12 prints.
 ---@return string[]
 function Terminal:screen()
   return vim.tbl_map(function(line)

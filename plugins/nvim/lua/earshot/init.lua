@@ -619,7 +619,11 @@ function M.start()
   host.setup(group, session)
   guest.setup(group, session)
   presence.setup(group, session)
-  vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile', 'FocusGained', 'InsertEnter', 'CursorHold' }, {
+  if vim.v.vim_did_enter == 1 then -- a plugin manager loads it late
+    vim.schedule(connect_if_running)
+  end
+  local events = { 'VimEnter', 'BufReadPost', 'BufNewFile', 'FocusGained', 'InsertEnter', 'CursorHold' }
+  vim.api.nvim_create_autocmd(events, {
     group = group,
     callback = function()
       vim.schedule(connect_if_running)
