@@ -123,6 +123,20 @@ for i, text in ipairs(CORPUS) do
     end
     vim.cmd('Earshot invite')
     fake.settle()
+    fake:send({
+      id = 'call' .. i,
+      method = 'window/showMessageRequest',
+      params = {
+        type = 3,
+        message = text .. ' asks you to look',
+        actions = { { title = text } },
+        earshot = { session = one.id, member = one.members[3].id },
+      },
+    })
+    fake.settle()
+    local calling = earshot.statusline()
+    t.truthy(calling:find(' calls', 1, true), calling)
+    fit(calling, 'the status line')
     vim.cmd('Earshot members')
     local lines = vim.api.nvim_buf_get_lines(0, 0, -1, true)
     vim.cmd('close')
