@@ -240,7 +240,7 @@ t.test('random editing, alone', function()
   end
 end)
 
-t.test("with own_undo, u in a buffer that is shared no more is Neovim's own", function()
+t.test("[undo] with own_undo, u in a buffer that is shared no more is Neovim's own", function()
   local buf = vim.api.nvim_create_buf(true, false)
   vim.api.nvim_set_current_buf(buf)
   require('earshot.undo').map(buf)

@@ -181,11 +181,16 @@ t.test('[colours] letters tell members apart, too', function()
   t.equal(letters, { m1 = 'A', m2 = 'n', m3 = 'a', m4 = '1', m5 = 'É', m6 = '日', m7 = 's' })
 end)
 
-for term, wish in pairs({ ['vt100'] = 'nil', ['xterm-256color'] = 'true' }) do
-  t.test(('[cursors] [colours] what needs no colour, on a real screen: %s, wish %s'):format(term, wish), function()
-    local there = require('terminal').new(80, 24, term)
+for how, setup in pairs({
+  ['wished for'] = 'vim.g.earshot_plain_cursors = true',
+  ['where the screen has no colours'] = [[
+    vim.api.nvim_list_uis = function() return { { rgb = false, term_colors = 2 } } end
+  ]],
+}) do
+  t.test(('[cursors] [colours] what needs no colour, on a real screen, %s'):format(how), function()
+    local there = require('terminal').new(80, 24)
     there:lua(([[
-      vim.g.earshot_plain_cursors = %s
+      %s
       fake.texts['earshot://abcdefghij/a'] = 'one two\nthree\n'
       require('earshot').join('a4x9-k7q2m1')
       vim.wait(5000, function() return next(require('earshot.session').sessions) ~= nil end, 2)
@@ -202,7 +207,7 @@ for term, wish in pairs({ ['vt100'] = 'nil', ['xterm-256color'] = 'true' }) do
         cursor('aaaaaaaaaa', 1, 1), cursor('nnnnnnnnnn', 4, 7),
       } })
       fake.settle()
-    ]]):format(wish))
+    ]]):format(setup))
     there:shows('oAne twon Ada n Ana')
     local look = there:lua([[
       local found = {}

@@ -97,7 +97,7 @@ t.test('[share-folder] texts nobody saved are given before they are shared', fun
   t.equal(vim.tbl_count(fake.documents), 0)
 end)
 
-t.test('[share-file] options are given back at the end', function()
+t.test('options are given back at the end', function()
   leave()
   vim.cmd('edit ' .. t.write('options.txt', 'a\n'))
   vim.cmd('Earshot share %')

@@ -10,15 +10,12 @@ Terminal.__index = Terminal
 
 ---@param columns integer
 ---@param lines integer
----@param term? string what the terminal says that it is
 ---@return Terminal
-function Terminal.new(columns, lines, term)
+function Terminal.new(columns, lines)
   local socket = vim.fn.tempname()
   local buf = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_open_win(buf, true, { relative = 'editor', row = 0, col = 0, width = columns, height = lines })
-  local job = vim.fn.termopen({ vim.v.progpath, '-u', 'NONE', '-i', 'NONE', '-n', '--listen', socket }, {
-    env = term and { TERM = term, COLORTERM = '' } or vim.empty_dict(),
-  })
+  local job = vim.fn.termopen({ vim.v.progpath, '-u', 'NONE', '-i', 'NONE', '-n', '--listen', socket })
   local channel
   assert(vim.wait(20000, function()
     local ok, got = pcall(vim.fn.sockconnect, 'pipe', socket, { rpc = true })

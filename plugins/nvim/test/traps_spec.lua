@@ -267,9 +267,9 @@ end)
 
 t.test('two editors of one person on one document, and one of somebody else', function()
   local second = Real.new('Grace', host.home)
-  second:wait("next(require('earshot.session').sessions)", 'the session') -- as the daemon runs already
   local three = { host, guest, second }
-  t.write('project/two.txt', 'one\n')
+  second:lua('vim.cmd.edit(...)', t.write('project/two.txt', 'one\n'))
+  second:wait("next(require('earshot.session').sessions)", 'the session') -- as the daemon runs already
   for _, editor in ipairs(three) do
     editor:open(project, 'two.txt')
   end
@@ -329,6 +329,25 @@ local function leave()
   host:lua("require('earshot').leave()")
   host:wait("#require('earshot.session').list() == 0", 'the end')
 end
+
+t.test('[share-file] one file alone', function()
+  leave()
+  t.write('project/private.txt', 'mine\n')
+  local path = t.write('project/alone.txt', 'one\n')
+  host:lua('vim.cmd.edit(...)', path)
+  come_together(path)
+  guest:open(project, 'alone.txt')
+  type_and_see(guest, 'Aguest<Esc>', 'oneguest\n')
+  type_and_see(host, 'A!<Esc>', 'oneguest!\n')
+  save(guest)
+  t.equal(disk('alone.txt'), 'oneguest!\n')
+  guest:lua("require('earshot').open('private.txt')")
+  guest:wait("table.concat(said, '\\n'):find('private.txt is not shared', 1, true)", 'the refusal')
+  host:lua('vim.cmd.edit(...)', project .. '/private.txt')
+  host:type('Amine<Esc>')
+  host:rest()
+  t.equal(host:lua("return require('earshot.buffer').attached[vim.api.nvim_get_current_buf()] == nil"), true)
+end)
 
 t.test('[share-scratch] a scratch text that is written to a file stays the one that all have', function()
   leave()

@@ -6,6 +6,7 @@ local presence = require('earshot.presence')
 local session = require('earshot.session')
 local target = require('earshot.target')
 local ui = require('earshot.ui')
+local uv = vim.uv or vim.loop
 
 local M = {}
 
@@ -18,6 +19,17 @@ local LONGEST_PATH = 30
 ---@field members table<integer, string> ids by line
 
 local list ---@type earshot.List?
+
+--- A member that is on another way by now is not gone after.
+local ARRIVE_MS = 3000
+
+---@class earshot.Bound where a jump leads whose document was not open
+---@field id string of the session
+---@field member string
+---@field here table where the person was when it was shown
+---@field ends integer
+
+local bound ---@type earshot.Bound?
 
 ---@param text string
 ---@return string
@@ -37,7 +49,8 @@ local function where(one, member)
   local uri = cursor.textDocument.uri
   local _, path = guest.split(uri)
   path = path or vim.fn.fnamemodify(vim.uri_decode(uri), ':t')
-  return ('%s:%d'):format(from_the_end(ui.clean(path)), cursor.selections[1].active.line + 1)
+  local selection = (cursor.selections or {})[1]
+  return from_the_end(ui.clean(path)) .. (selection and ':' .. selection.active.line + 1 or '')
 end
 
 --- By which way a member is connected, and how far away: "direct 12 ms".
@@ -103,9 +116,29 @@ local function jump(one, member)
     return ui.say(('%s is in no shared text now.'):format(ui.name(member.name)), vim.log.levels.WARN)
   end
   vim.cmd("normal! m'")
-  if place.show(cursor.textDocument.uri) then
-    place.go(cursor.selections[1].active)
+  if not place.show(cursor.textDocument.uri) then
+    return
   end
+  local selection = (cursor.selections or {})[1]
+  if selection then
+    return place.go(selection.active)
+  end
+  local here = { buf = vim.api.nvim_get_current_buf(), cursor = vim.api.nvim_win_get_cursor(0) }
+  bound = { id = one.id, member = member.id, here = here, ends = uv.now() + ARRIVE_MS }
+end
+
+--- Goes on to the place in the document, now that the daemon can tell it; not if the person went on meanwhile.
+local function arrive()
+  local cursor = bound and presence.of(bound.id, bound.member)
+  local selection = cursor and (cursor.selections or {})[1]
+  if not selection then
+    return
+  end
+  local here = { buf = vim.api.nvim_get_current_buf(), cursor = vim.api.nvim_win_get_cursor(0) }
+  if uv.now() < bound.ends and vim.deep_equal(here, bound.here) and vim.api.nvim_get_mode().mode == 'n' then
+    place.go(selection.active)
+  end
+  bound = nil
 end
 
 --- Goes to a member, once.
@@ -146,9 +179,10 @@ function M.show()
   end)
 end
 
---- Shows in the open list what has changed.
+--- What is known of a session has changed: the open list shows it.
 ---@param id string of the session
 function M.refresh(id)
+  arrive()
   if not list or list.id ~= id or not session.sessions[id] or not vim.api.nvim_buf_is_valid(list.buf) then
     return
   end

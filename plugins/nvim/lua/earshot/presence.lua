@@ -287,10 +287,10 @@ end
 --- The place of a member in a document, if it is in one; the first one told of, where it has several editors.
 ---@param id string of the session
 ---@param member string
----@return table? cursor with textDocument and selections
+---@return table? cursor with textDocument; its selections are known once the document is open here
 function M.of(id, member)
   for _, cursor in ipairs(M.cursors[id] or {}) do
-    if cursor.member == member and cursor.textDocument and cursor.selections and #cursor.selections > 0 then
+    if cursor.member == member and cursor.textDocument then
       return cursor
     end
   end
