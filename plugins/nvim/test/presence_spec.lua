@@ -71,6 +71,16 @@ t.test('updates are few, and the last one is always sent', function()
   t.equal(fake:sent('presence/update')[1].params.textDocument, { uri = uri })
 end)
 
+t.test('where one is is told again once the document is attached, though one does not move', function()
+  fake.settle()
+  fake.log = {}
+  fake:notify('document/changed', { uri = uri, dirty = false, readonly = false, form = { eol = 'lf' } })
+  t.wait(function()
+    return #fake:sent('presence/update') > 0
+  end, 'the update')
+  t.equal(fake:sent('presence/update')[1].params.textDocument, { uri = uri })
+end)
+
 t.test('leaving the document is told once', function()
   fake.log = {}
   vim.cmd('silent edit ' .. t.folder .. '/../elsewhere.txt')

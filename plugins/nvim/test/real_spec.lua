@@ -295,6 +295,15 @@ t.test('[jump] [members] a document that is not open is in the list, and the jum
   goes(guest, 'elsewhere.txt', 40)
 end)
 
+t.test('[members] one who opens a document and does not move is seen there', function()
+  for i = 1, 5 do
+    local name = ('still%d.txt'):format(i)
+    t.write('project/' .. name, 'line\n')
+    host:lua('vim.cmd.edit(...)', project .. '/' .. name)
+    guest:wait(("vim.json.encode(require('earshot.presence').cursors):find(%q, 1, true)"):format(name), name)
+  end
+end)
+
 t.test('[summon] the other goes where one calls, in a document that was not open', function()
   t.write('project/called.txt', ('line\n'):rep(50))
   host:lua('vim.cmd.edit(...)', project .. '/called.txt')

@@ -41,7 +41,7 @@ end
 ---@return string[]
 function Terminal:screen()
   return vim.tbl_map(function(line)
-    return (line:gsub('%$<%d+>', ''):gsub('%s+$', ''))
+    return (line:gsub('%s+$', ''))
   end, vim.api.nvim_buf_get_lines(self.buf, 0, -1, true))
 end
 

@@ -251,6 +251,7 @@ local function document_changed(change)
     return
   end
   attached.dirty, attached.readonly = change.dirty == true, change.readonly == true
+  presence.moved() -- the first one says that the document is attached: of a place told before nobody knows
   if attached.guest then
     guest.changed(attached, change)
   else
