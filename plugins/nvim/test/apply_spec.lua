@@ -1,5 +1,6 @@
 -- Applying: exact versions, one report before the answer, the right text in every corner, and the eye left in peace.
 local t = _G.t
+vim.g.earshot_own_undo = false -- Neovim's own undo is looked at here
 local Fake = require('fake')
 local model = require('model')
 local fake = Fake.new():install()

@@ -1,5 +1,6 @@
 -- Reports: after whatever was typed, the text as the daemon was told equals the buffer.
 local t = _G.t
+vim.g.earshot_own_undo = false -- Neovim's own undo is looked at here
 local Fake = require('fake')
 local model = require('model')
 local fake = Fake.new():install()

@@ -1,5 +1,6 @@
 -- A guest's buffers: filled, saved, kept off the disk, and gone with the session.
 local t = _G.t
+vim.g.earshot_own_undo = false -- Neovim's own undo is looked at here
 local Fake = require('fake')
 local model = require('model')
 local fake = Fake.new():install()

@@ -1,5 +1,6 @@
 -- A host's files: written by Neovim, and from outside when a guest saves. No question is ever asked for that.
 local t = _G.t
+vim.g.earshot_own_undo = false -- Neovim's own undo is looked at here
 local Fake = require('fake')
 local fake = Fake.new():install()
 local buffers = require('earshot.buffer')

@@ -737,9 +737,8 @@ t.test("the log opens though 'nomodifiable' is the default", function()
   vim.cmd('close')
 end)
 
-t.test("[undo] one's own undo, where it is wished for", function()
+t.test("[undo] one's own undo on the usual keys, in shared buffers only", function()
   leave()
-  vim.g.earshot_own_undo = true
   local path = t.write('undo.txt', 'a\n')
   vim.cmd('edit ' .. path)
   vim.cmd('Earshot share ' .. path)
@@ -784,10 +783,9 @@ t.test("[undo] one's own undo, where it is wished for", function()
   end, 'the end')
   vim.api.nvim_feedkeys('u', 'mxt', false)
   t.equal(buffers.text(0), 'a\n')
-  vim.g.earshot_own_undo = nil
 end)
 
-t.test("[undo] one's own undo can be wished for, and no longer, at any time", function()
+t.test("[undo] Neovim's own keys can be wished for, and no longer, at any time", function()
   leave()
   local path = t.write('wish.txt', 'a\n')
   vim.cmd('edit ' .. path)
@@ -801,21 +799,19 @@ t.test("[undo] one's own undo can be wished for, and no longer, at any time", fu
       return is_own('u') == want and is_own('<C-r>') == want
     end, what)
   end
-  check(false, 'nothing is wished for')
-  vim.g.earshot_own_undo = true
-  check(true, 'by Lua')
-  vim.g.earshot_own_undo = nil
-  check(false, 'no longer')
-  vim.cmd('let g:earshot_own_undo = 1')
-  check(true, 'by :let')
-  vim.cmd('unlet g:earshot_own_undo')
-  check(false, 'no longer, by :unlet')
-  earshot.setup({ own_undo = true })
-  check(true, 'by setup')
+  check(true, 'nothing is wished for')
   vim.g.earshot_own_undo = false
-  check(false, 'the variable is stronger')
+  check(false, 'by Lua')
+  vim.g.earshot_own_undo = nil
+  check(true, 'no longer')
+  vim.cmd('let g:earshot_own_undo = 0')
+  check(false, 'by :let')
+  vim.cmd('unlet g:earshot_own_undo')
+  check(true, 'no longer, by :unlet')
+  earshot.setup({ own_undo = false })
+  check(false, 'by setup')
   vim.g.earshot_own_undo = true
-  check(true, 'the variable, again')
+  check(true, 'the variable is stronger')
   vim.keymap.set('n', 'u', 'x', { buffer = true })
   vim.g.earshot_own_undo = false
   t.wait(function()
@@ -823,6 +819,6 @@ t.test("[undo] one's own undo can be wished for, and no longer, at any time", fu
   end, 'its end')
   t.truthy(is_own('u'), "a mapping of the person's own stays")
   vim.keymap.del('n', 'u', { buffer = true })
-  earshot.setup({ own_undo = false })
+  earshot.setup({ own_undo = true })
   vim.g.earshot_own_undo = nil
 end)

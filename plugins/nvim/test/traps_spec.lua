@@ -370,8 +370,9 @@ t.test('[widen] a folder is added under the same code, and a text that nobody sa
   host:wait("table.concat(said, '\\n'):find('Added, under the same code', 1, true)", 'that it is added')
   t.equal(open('added.txt', 'one\n'), 'one\n')
   type_and_see(guest, 'A!<Esc>', 'one!\n')
+  host:lua('said = {}')
   host:type(':enew<CR>inotes<Esc>:Earshot widen -<CR>')
-  host:waits_for_didOpen()
+  host:wait("table.concat(said, '\\n'):find('Added, under the same code', 1, true)", 'that it is added, too')
   guest:lua([[
     listed = nil
     vim.ui.select = function(items) listed = vim.tbl_map(function(item) return item.uri end, items) end

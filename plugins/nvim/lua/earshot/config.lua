@@ -8,7 +8,7 @@ M.OLDEST_NVIM = '0.10'
 ---@field cmd? string|string[] the earshot program, without "attach"
 ---@field name? string the name that others see
 ---@field auto? boolean attach by itself when a daemon is running (default true)
----@field own_undo? boolean map u and CTRL-R in shared buffers to the daemon's undo of one's own edits (default false)
+---@field own_undo? boolean map u and CTRL-R in shared buffers to the daemon's undo of one's own edits (default true)
 ---@field plain_cursors? boolean mark the others' cursors so that no colour is needed (default: where there is none)
 
 --- What setup() was given; `vim.g.earshot_<key>` is stronger, so that it works without calling setup at all.
@@ -44,7 +44,7 @@ end
 ---@return boolean
 function M.own_undo()
   local own = get('own_undo')
-  return own == true or own == 1
+  return not (own == false or own == 0)
 end
 
 --- How many colours the screen has that has most; 256 where there is no screen.
