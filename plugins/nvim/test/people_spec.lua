@@ -235,6 +235,18 @@ end)
 t.test('[summon] a call ends with its time, its caller and its daemon', function()
   there:lua("require('earshot.lead').CALL_MS = 0 call('c3')")
   there:wait('fake.answers.c3', 'the answer')
+  there:lua([[
+    local lead = require('earshot.lead')
+    lead.CALL_MS = 1
+    call('again')
+    fake:notify('$/cancelRequest', { id = 'again' })
+    lead.CALL_MS = 3600 * 1000
+    call('again')
+    vim.defer_fn(function() vim.schedule(function() late = true end) end, 1) -- behind the first one's
+  ]])
+  there:wait('late', "the first one's time")
+  t.equal(status(), 'earshot 2 Ada calls')
+  there:lua("fake:notify('$/cancelRequest', { id = 'again' })")
   there:lua("require('earshot.lead').CALL_MS = 3600 * 1000 call('c4') fake:notify('$/cancelRequest', { id = 'c4' })")
   there:wait("require('earshot').statusline() == 'earshot 2'", 'that it is taken back')
   t.equal(there:lua('return fake.answers.c4'), vim.NIL)

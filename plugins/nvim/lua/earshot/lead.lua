@@ -189,10 +189,11 @@ function M.called(id, params, respond)
   order[#order + 1] = id
   ui.say(calls[id].message, vim.log.levels.WARN)
   vim.cmd.redrawstatus({ bang = true })
+  local this = calls[id]
   vim.defer_fn(function()
-    local call = take(id)
-    if call then
-      call.answer(false)
+    if calls[id] == this then -- another daemon begins anew with its ids
+      take(id)
+      this.answer(false)
     end
   end, M.CALL_MS)
 end
