@@ -26,7 +26,7 @@ import { Marks } from "./window/marks";
 import { Members } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
-import { Quiet } from "./window/quiet";
+import { Quiet, tabsOf } from "./window/quiet";
 import { Saves } from "./window/saves";
 import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
@@ -56,7 +56,7 @@ class Earshot implements vscode.Disposable {
   private readonly marks: Marks;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
-  /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session. */
+  /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session, until closed. */
   private readonly staying = new Set<string>();
   private readonly socket = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
   private lookout: Lookout | undefined;
@@ -65,6 +65,7 @@ class Earshot implements vscode.Disposable {
   constructor(version: string) {
     this.connection = this.makeConnection(version);
     const { connection } = this;
+    const isKept = (uri: vscode.Uri) => this.staying.has(uri.toString());
     this.sessions = new Sessions({
       say,
       changed: () => this.changed(),
@@ -73,15 +74,16 @@ class Earshot implements vscode.Disposable {
     this.marks = new Marks(this.sessions);
     this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
     this.saves = new Saves(this.attachments);
-    this.quiet = new Quiet(this.attachments, connection, (uri) => this.files.touch(uri));
+    this.quiet = new Quiet(this.attachments, connection, (uri) => this.files.touch(uri), isKept);
     this.documents = new Documents(
       this.attachments,
       this.sessions,
       connection,
       () => this.follow(),
       (document) => new Text(document, (of, edits) => this.quiet.edit(of, edits)),
+      isKept,
     );
-    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => this.reach(), this.quiet);
+    this.files = new GuestFiles(this.sessions, this.attachments, connection, () => this.reach(), isKept, this.quiet);
     this.presence = new Presence(this.attachments, this.sessions, connection);
     this.following = new Following(this.attachments, this.sessions, connection);
     this.members = new Members(this.presence, this.following, this.attachments, connection);
@@ -96,7 +98,8 @@ class Earshot implements vscode.Disposable {
       this.following.watch(),
       this.following,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
-      vscode.window.tabGroups.onDidChangeTabs(({ opened }) => {
+      vscode.window.tabGroups.onDidChangeTabs(({ opened, closed }) => {
+        if (closed.length > 0) this.letGo();
         if (opened.length > 0 && sessionsOfTabs().size > 0) this.kept().catch(fail);
       }),
       vscode.window.registerFileDecorationProvider(this.marks),
@@ -265,6 +268,13 @@ class Earshot implements vscode.Disposable {
     return closed;
   }
 
+  /** What was kept, and its tab is closed, is like any other text again. VS Code may keep it open a while, without a tab. */
+  private letGo(): void {
+    const gone = [...this.staying].filter((uri) => tabsOf(vscode.Uri.parse(uri)).length === 0);
+    for (const uri of gone) this.staying.delete(uri);
+    if (gone.length > 0) this.documents.refresh().catch(fail);
+  }
+
   private lost(): void {
     const needed = this.needed();
     for (const attachment of this.attachments.all()) attachment.interrupted();
@@ -301,8 +311,13 @@ class Earshot implements vscode.Disposable {
     for (const { uri } of lost ? unsaved : []) this.staying.add(uri.toString());
     this.marks.forget(session.id);
     const kept = await this.close(session.id, (tab) => tab.isDirty);
+    for (const { uri } of vscode.workspace.textDocuments) if (this.staying.has(uri.toString())) this.files.touch(uri);
+    this.quiet.soon();
     if (kept === 0) tell(told);
-    else warn(`${told} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, to be copied.`);
+    else
+      warn(
+        `${told} ${kept === 1 ? "One text stays" : `${kept} texts stay`} here, read-only, until closed: copy what you need.`,
+      );
   }
 
   private isUnsaved({ uri, isDirty }: vscode.TextDocument): boolean {
@@ -317,7 +332,6 @@ class Earshot implements vscode.Disposable {
       this.follow();
     }
     if (change.reason) this.staying.add(uri);
-    else this.staying.delete(uri);
     this.files.changed(change);
     this.marks.changed(change);
     this.saves.changed(change).catch(fail);

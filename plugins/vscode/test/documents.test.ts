@@ -8,6 +8,7 @@ import { Sessions } from "../src/core/sessions";
 import type { Wire } from "../src/core/wire";
 import type { Session } from "../src/protocol";
 import { Documents } from "../src/window/documents";
+import { Text } from "../src/window/text";
 import { events } from "./vscode";
 
 let folder: string;
@@ -28,7 +29,9 @@ beforeEach(() => {
   const wire: Wire = { up: true, notify: () => {}, request: request as never };
   attachments = new Attachments(wire, (uri) => documents.refuse(uri));
   sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
-  documents = new Documents(attachments, sessions, wire, () => {});
+  const textOf = (document: vscode.TextDocument) => new Text(document);
+  const isKept = (uri: vscode.Uri) => uri.path === "/kept";
+  documents = new Documents(attachments, sessions, wire, () => {}, textOf, isKept);
   (vscode.window as { showWarningMessage: unknown }).showWarningMessage = (text: string) => warned.push(text);
 });
 
@@ -103,8 +106,8 @@ test("what was shared one by one from elsewhere is found by its name", async () 
   expect(attached()).toEqual([file("a.txt")]);
 });
 
-test("a guest's documents are those of sessions that are known", async () => {
-  open(["earshot://s/a.txt", "earshot://gone/a.txt"]);
+test("a guest's documents are those of sessions that are known, but for what was kept of one that was over", async () => {
+  open(["earshot://s/a.txt", "earshot://gone/a.txt", "earshot://s/kept"]);
   sessions.update(session({ role: "viewer" }));
   await documents.refresh();
   expect(attached()).toEqual(["earshot://s/a.txt"]);
@@ -148,7 +151,7 @@ describe("a scratch text", () => {
   /** VS Code empties it and closes it. */
   function close(): void {
     const [document] = vscode.workspace.textDocuments.filter((d) => d.uri.toString() === draft);
-    Object.assign(document ?? {}, { isUntitled: true, getText: () => "" });
+    Object.assign(document ?? {}, { isUntitled: true, isClosed: true, getText: () => "" });
     const all = { start: { line: 0, character: 0 }, end: { line: 0, character: 5 } };
     events.changed.fire({ document, contentChanges: [{ range: all, text: "" }] });
     Object.assign(vscode.workspace, { textDocuments: vscode.workspace.textDocuments.filter((d) => d !== document) });
@@ -170,6 +173,15 @@ describe("a scratch text", () => {
     expect(documents.sessionOf(vscode.Uri.parse(file("draft.txt")))?.id).toBe("s");
     const again = documents.during({ documents: [draft] }, () => Promise.resolve(session({})));
     await expect(again).rejects.toThrow("save this one as a file first");
+  });
+
+  test("that gets another language stays the same text", async () => {
+    const before = attachments.of(draft);
+    const [document] = vscode.workspace.textDocuments;
+    events.closed.fire(document);
+    events.opened.fire(document);
+    await documents.refresh();
+    expect(attachments.of(draft)).toBe(before);
   });
 
   test("that is thrown away is let go, and another one of its name is not shared", async () => {

@@ -36,7 +36,8 @@ beforeEach(() => {
     },
   };
   const attachments = { of: (of: string) => (open.has(of) ? {} : undefined) };
-  files = new GuestFiles(sessions, attachments as never, wire as never, () => Promise.resolve(), {
+  const isKept = (of: vscode.Uri) => of.path === "/kept";
+  files = new GuestFiles(sessions, attachments as never, wire as never, () => Promise.resolve(), isKept, {
     takes: () => {
       written = telling;
       return telling;
@@ -67,6 +68,12 @@ test("a file is looked for in its folder, and a viewer may only read it", async 
   await expect(files.stat(vscode.Uri.parse("earshot://s/folder/b.txt"))).rejects.toMatchObject({
     code: "FileNotFound",
   });
+});
+
+test("what was kept of a session is locked when one is in it again", async () => {
+  const kept = vscode.Uri.parse("earshot://s/kept");
+  Object.assign(vscode.workspace, { textDocuments: [{ uri: kept, getText: () => "" }] });
+  expect((await files.stat(kept)).permissions).toBe(vscode.FilePermission.Readonly);
 });
 
 test("another role, and a document that was locked, are told to VS Code once", () => {

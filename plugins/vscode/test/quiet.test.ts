@@ -10,6 +10,7 @@ let tab: { isDirty: boolean; input: unknown };
 let ran: string[];
 let touched: string[];
 let wire: { up: boolean };
+let isOver: boolean;
 let quiet: Quiet;
 let watching: vscode.Disposable;
 
@@ -19,6 +20,7 @@ beforeEach(() => {
   ran = [];
   touched = [];
   wire = { up: true };
+  isOver = false;
   const offsetAt = ({ line, character }: vscode.Position) => line * 5 + character;
   document = { uri, version: 1, isClosed: false, eol: 2, getText: () => text, offsetAt };
   tab = { isDirty: true, input: new TabInputText(uri) };
@@ -29,7 +31,12 @@ beforeEach(() => {
     return Promise.resolve();
   };
   const attachments = { of: (of: string) => (of === uri.toString() ? {} : undefined) };
-  quiet = new Quiet(attachments as never, wire as never, (of) => touched.push(of.toString()));
+  quiet = new Quiet(
+    attachments as never,
+    wire as never,
+    (of) => touched.push(of.toString()),
+    () => isOver,
+  );
   watching = quiet.watch();
 });
 
@@ -78,6 +85,14 @@ test.each<[string, () => void]>([
   expect(ran).toEqual([]);
 });
 
+test("a text that is kept of a session that is over is told to be saved, so that it is locked", async () => {
+  wire.up = false;
+  isOver = true;
+  quiet.soon();
+  await vi.runAllTimersAsync();
+  expect(ran).toEqual([told]);
+});
+
 test("a save by the person comes after what VS Code is being told", async () => {
   let done = () => {};
   commands.executeCommand = (command) => {
@@ -105,6 +120,14 @@ function leave(): void {
   window.activeTextEditor = { document: {} };
   tab.isDirty = false;
 }
+
+test("a text without a tab, which VS Code would open again, is read again too", async () => {
+  leave();
+  window.tabGroups.all = [];
+  const landed = quiet.edit(document as never, edits);
+  change(after);
+  expect(await landed).toBe(true);
+});
 
 test("what others change in a text that is not active comes as a change of its file", async () => {
   leave();

@@ -38,6 +38,7 @@ export class Documents {
     private readonly wire: Wire,
     private readonly changed: () => void,
     private readonly textOf: (document: vscode.TextDocument) => Text = (document) => new Text(document),
+    private readonly isKept: (uri: vscode.Uri) => boolean = () => false,
   ) {}
 
   watch(): vscode.Disposable {
@@ -125,6 +126,7 @@ export class Documents {
   }
 
   private closed(document: vscode.TextDocument): void {
+    if (!document.isClosed) return; // it has another language, and is "opened" again
     const uri = document.uri.toString();
     this.unfit.delete(keyOf(uri));
     const file = this.attachments.of(uri)?.isEmptied ? this.savedAs() : undefined;
@@ -162,7 +164,7 @@ export class Documents {
   }
 
   private isShared(uri: vscode.Uri): boolean {
-    if (uri.scheme === scheme) return this.sessions.of(uri.authority) !== undefined;
+    if (uri.scheme === scheme) return this.sessions.of(uri.authority) !== undefined && !this.isKept(uri);
     if (uri.scheme !== "file" && uri.scheme !== "untitled") return false;
     const key = keyOf(uri.toString());
     const wished = this.wishes.some((w) => w.documents?.some((d) => keyOf(d) === key) || isInside(uri, w.folder));

@@ -27,13 +27,15 @@ export class GuestFiles implements vscode.FileSystemProvider {
   readonly onDidChangeFile = this.emitter.event;
 
   /**
-   * `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first.
+   * `connect` is waited for before the daemon is asked: a window that is opened anew asks for its files first. `isKept`
+   * tells that an open text is one of a session that was over.
    */
   constructor(
     private readonly sessions: Sessions,
     private readonly attachments: Attachments,
     private readonly wire: Wire,
     private readonly connect: () => Promise<void>,
+    private readonly isKept: (uri: vscode.Uri) => boolean,
     private readonly quiet: Pick<Quiet, "takes" | "isAboutToTell" | "reloading" | "mtime">,
   ) {}
 
@@ -166,7 +168,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
     const session = this.sessions.of(uri.authority);
     const told = this.readonly.get(keyOf(uri.toString()));
     if (this.quiet.isAboutToTell(uri)) return {};
-    const locked = session === undefined || session.role === "viewer" || (told ?? readonly);
+    const locked = session === undefined || this.isKept(uri) || session.role === "viewer" || (told ?? readonly);
     return locked ? { permissions: vscode.FilePermission.Readonly } : {};
   }
 

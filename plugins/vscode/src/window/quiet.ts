@@ -41,11 +41,15 @@ export class Quiet {
   private readonly times = new Map<string, number>(); // by key: how often the file has "changed"
   private timer: NodeJS.Timeout | undefined;
 
-  /** `changed` has VS Code look at a file again. */
+  /**
+   * `changed` has VS Code look at a file again. `isOver` tells that a text is kept of a session that is over: it is locked,
+   * which VS Code does not see of one that is unsaved.
+   */
   constructor(
     private readonly attachments: Attachments,
     private readonly wire: Wire,
     private readonly changed: (uri: vscode.Uri) => void,
+    private readonly isOver: (uri: vscode.Uri) => boolean = () => false,
   ) {}
 
   watch(): vscode.Disposable {
@@ -57,7 +61,9 @@ export class Quiet {
         reload?.done(document.getText() === reload.text);
         this.soon();
       }),
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.times.delete(keyOf(uri.toString()))),
+      vscode.workspace.onDidCloseTextDocument(({ uri, isClosed }) => {
+        if (isClosed) this.times.delete(keyOf(uri.toString()));
+      }),
       new vscode.Disposable(() => clearTimeout(this.timer)),
     );
   }
@@ -123,13 +129,14 @@ export class Quiet {
     return (
       document.uri.scheme === scheme &&
       document !== vscode.window.activeTextEditor?.document &&
-      !document.isClosed &&
-      tabsOf(document.uri).some(() => true) &&
+      !document.isClosed && // it may be without a tab, which VS Code would open again were the text unsaved
+      !document.isDirty &&
       !isUnsaved(document.uri)
     );
   }
 
-  private soon(): void {
+  /** Tells VS Code, after a pause, that the active text is saved. */
+  soon(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.tell(), pauseMs);
   }
@@ -141,7 +148,8 @@ export class Quiet {
   private async tell(): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
     if (document === undefined || document.uri.scheme !== scheme || !isUnsaved(document.uri)) return;
-    if (!this.wire.up || !this.attachments.of(document.uri.toString())) return; // the daemon has it not
+    const has = this.wire.up && this.attachments.of(document.uri.toString()) !== undefined; // the daemon has it
+    if (!has && !this.isOver(document.uri)) return;
     if (!savesByItself(document.uri) && !isOtherUnsaved()) await this.say(document.uri);
   }
 
@@ -175,7 +183,8 @@ export function isUnsaved(uri: vscode.Uri): boolean {
   return tabsOf(uri).some((tab) => tab.isDirty);
 }
 
-function tabsOf(uri: vscode.Uri): vscode.Tab[] {
+/** The tabs that show a text. */
+export function tabsOf(uri: vscode.Uri): vscode.Tab[] {
   const key = uri.toString();
   return allTabs().filter(({ input }) => input instanceof vscode.TabInputText && input.uri.toString() === key);
 }
