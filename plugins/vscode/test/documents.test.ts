@@ -14,6 +14,7 @@ import { events } from "./vscode";
 let folder: string;
 let warned: string[];
 let listing: string[];
+let asked: string[]; // of the daemon
 let attachments: Attachments;
 let sessions: Sessions;
 let documents: Documents;
@@ -24,8 +25,11 @@ beforeEach(() => {
   mkdirSync(join(folder, "project"));
   warned = [];
   listing = [];
-  const request = () =>
-    Promise.resolve({ entries: listing.map((uri) => ({ uri, kind: "file", size: 0, readonly: false })) });
+  asked = [];
+  const request = (method: string) => {
+    asked.push(method);
+    return Promise.resolve({ entries: listing.map((uri) => ({ uri, kind: "file", size: 0, readonly: false })) });
+  };
   const wire: Wire = { up: true, notify: () => {}, request: request as never };
   attachments = new Attachments(wire, (uri) => documents.refuse(uri));
   sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
@@ -198,4 +202,25 @@ describe("a scratch text", () => {
     close();
     expect(attached()).toEqual([]);
   });
+});
+
+test.each([
+  ["closed without being saved stays what it is for the others", { isDirty: false }, undefined, ["textDocument/undo"]],
+  ["put back by an undo and closed is what it was put back to", { isDirty: false }, 1, []],
+  ["saved and closed is what was typed last", { isDirty: true }, undefined, []],
+])("a host's text that is %s", async (_, state, reason, want) => {
+  const watching = documents.watch();
+  open([file("project", "a.txt")]);
+  sessions.update(session({ folder: file("project") }));
+  await documents.refresh();
+  asked.length = 0;
+  const [document] = vscode.workspace.textDocuments;
+  Object.assign(document ?? {}, state);
+  const at = { line: 0, character: 0 };
+  events.changed.fire({ document, contentChanges: [{ range: { start: at, end: at }, text: "" }], reason });
+  Object.assign(document ?? {}, { isClosed: true });
+  events.closed.fire(document);
+  watching.dispose();
+  expect(asked).toEqual(want);
+  expect(attached()).toEqual([]);
 });

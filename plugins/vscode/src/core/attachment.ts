@@ -152,6 +152,16 @@ export class Attachment {
     if (this.opened) this.wire.notify("textDocument/didSave", { textDocument: { uri: this.uri } });
   }
 
+  /**
+   * Ends the attachment of a document that its editor has put back to what its file holds, only to close it: the others'
+   * text is taken back from that.
+   */
+  closeReverted(): void {
+    // Where it fails nothing is there to take back, or the connection is gone.
+    if (this.opened) this.wire.request("textDocument/undo", { textDocument: { uri: this.uri } }).catch(() => {});
+    this.close();
+  }
+
   /** Ends the attachment. The text stays as it is. */
   close(): void {
     this.tellClosed();

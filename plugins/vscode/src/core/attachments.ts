@@ -35,10 +35,11 @@ export class Attachments {
     attachment.move(document);
   }
 
-  detach(uri: string): void {
+  /** Lets go of a document; `close` ends its attachment. */
+  detach(uri: string, close = (attachment: Attachment) => attachment.close()): void {
     const attachment = this.of(uri);
     if (attachment === undefined) return;
-    attachment.close();
+    close(attachment);
     this.byKey.delete(keyOf(attachment.uri));
     this.moved.delete(keyOf(uri));
   }

@@ -23,10 +23,13 @@ export interface Wish {
 
 /** Saving a text that was none as a file opens the file, writes it, empties the text and closes it, all within this time. */
 const savingAsMs = 10_000;
+/** A text that is closed without being saved is closed within this time after VS Code has put it back. */
+const revertingMs = 1000;
 
 export class Documents {
   private readonly openedAt = new WeakMap<vscode.TextDocument, number>();
   private saved: vscode.TextDocument | undefined; // last
+  private reverted: { document: vscode.TextDocument; at: number } | undefined; // last
   private readonly shared = new Map<string, Set<string>>(); // keys of documents shared from here, by session
   private readonly names = new Map<string, Set<string>>(); // of files shared one by one from elsewhere, by session
   private readonly unfit = new Set<string>(); // keys of those that can't be shown unchanged
@@ -44,6 +47,7 @@ export class Documents {
   watch(): vscode.Disposable {
     return vscode.Disposable.from(
       vscode.workspace.onDidChangeTextDocument((event) => {
+        this.noteRevert(event);
         this.attachments.of(event.document.uri.toString())?.changed(changesOf(event));
       }),
       vscode.workspace.onDidOpenTextDocument((document) => {
@@ -136,8 +140,22 @@ export class Documents {
       if (shared.delete(key) && its) shared.add(its);
     }
     if (file) this.attachments.move(uri, this.textOf(file));
-    else this.attachments.detach(uri);
+    else if (this.reverted?.document === document && Date.now() - this.reverted.at < revertingMs) {
+      this.attachments.detach(uri, (attachment) => attachment.closeReverted());
+    } else this.attachments.detach(uri);
     this.changed();
+  }
+
+  /**
+   * A text with changes that is closed without being saved VS Code first puts back to what its file holds. That would take
+   * away what all have typed: not to save a text is not to delete it for the others.
+   */
+  private noteRevert({ document, contentChanges, reason }: vscode.TextDocumentChangeEvent): void {
+    if (contentChanges.length === 0 || document.uri.scheme !== "file") return;
+    const attached = this.attachments.of(document.uri.toString());
+    const isRevert = attached && !attached.applying && !document.isDirty && reason === undefined;
+    if (isRevert) this.reverted = { document, at: Date.now() };
+    else if (this.reverted?.document === document) this.reverted = undefined;
   }
 
   /** The file that a text which is being closed has just been saved as. */
