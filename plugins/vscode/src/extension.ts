@@ -22,11 +22,12 @@ import { Backups } from "./window/backups";
 import { Documents } from "./window/documents";
 import { Following } from "./window/following";
 import { GuestFiles } from "./window/guest_files";
+import { Kept } from "./window/kept";
 import { Marks } from "./window/marks";
 import { Members } from "./window/members";
 import { fail, say, warn } from "./window/person";
 import { Presence } from "./window/presence";
-import { Quiet, tabsOf } from "./window/quiet";
+import { Quiet } from "./window/quiet";
 import { Saves } from "./window/saves";
 import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
@@ -54,10 +55,9 @@ class Earshot implements vscode.Disposable {
   private readonly saves: Saves;
   private readonly quiet: Quiet;
   private readonly marks: Marks;
+  private readonly kept: Kept;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
-  /** URIs of texts with edits that never reached the host, as the daemon said: they outlive their session, until closed. */
-  private readonly staying = new Set<string>();
   private readonly socket = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
   private lookout: Lookout | undefined;
   private closing: Promise<unknown> = Promise.resolve();
@@ -65,13 +65,17 @@ class Earshot implements vscode.Disposable {
   constructor(version: string) {
     this.connection = this.makeConnection(version);
     const { connection } = this;
-    const isKept = (uri: vscode.Uri) => this.staying.has(uri.toString());
+    const isKept = (uri: vscode.Uri) => this.kept.has(uri);
     this.sessions = new Sessions({
       say,
       changed: () => this.changed(),
       ended: (session, why, lost) => this.ended(session, why, lost).catch(fail),
     });
     this.marks = new Marks(this.sessions);
+    this.kept = new Kept(this.sessions, connection, (uri) => {
+      this.documents.refresh().catch(fail);
+      this.files.touch(uri);
+    });
     this.attachments = new Attachments(connection, (uri) => this.documents.refuse(uri));
     this.saves = new Saves(this.attachments);
     this.quiet = new Quiet(this.attachments, connection, (uri) => this.files.touch(uri), isKept);
@@ -99,8 +103,8 @@ class Earshot implements vscode.Disposable {
       this.following,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
       vscode.window.tabGroups.onDidChangeTabs(({ opened, closed }) => {
-        if (closed.length > 0) this.letGo();
-        if (opened.length > 0 && sessionsOfTabs().size > 0) this.kept().catch(fail);
+        if (closed.length > 0) this.kept.tabClosed();
+        if (opened.length > 0 && sessionsOfTabs().size > 0) this.restored().catch(fail);
       }),
       vscode.window.registerFileDecorationProvider(this.marks),
       vscode.window.registerUriHandler({ handleUri: (uri) => this.sharing.invited(uri).catch(fail) }),
@@ -248,7 +252,7 @@ class Earshot implements vscode.Disposable {
   }
 
   /** VS Code opens what it has kept some time after the extension has begun. */
-  private async kept(): Promise<void> {
+  private async restored(): Promise<void> {
     if (this.connection.up || (await this.isOver())) await this.sweep();
   }
 
@@ -261,18 +265,11 @@ class Earshot implements vscode.Disposable {
 
   /** One after the other: two reasons to close the same tabs may come at once. */
   private close(session: string, mayBeUnsaved: (tab: vscode.Tab) => boolean): Promise<number> {
-    const stays = (uri: vscode.Uri) => this.staying.has(uri.toString());
+    const stays = (uri: vscode.Uri) => this.kept.has(uri);
     const settle = (uri: vscode.Uri, group: vscode.ViewColumn) => this.quiet.letGo(uri, group);
     const closed = this.closing.then(() => closeTabs(session, { stays, mayBeUnsaved, settle }));
     this.closing = closed.catch(() => {}); // who asked for it says so
     return closed;
-  }
-
-  /** What was kept, and its tab is closed, is like any other text again. VS Code may keep it open a while, without a tab. */
-  private letGo(): void {
-    const gone = [...this.staying].filter((uri) => tabsOf(vscode.Uri.parse(uri)).length === 0);
-    for (const uri of gone) this.staying.delete(uri);
-    if (gone.length > 0) this.documents.refresh().catch(fail);
   }
 
   private lost(): void {
@@ -289,6 +286,7 @@ class Earshot implements vscode.Disposable {
   private changed(): void {
     this.documents.refresh().catch(fail);
     for (const session of this.sessions.list()) this.documents.find(session).catch(fail);
+    this.kept.changed().catch(fail);
     this.files.rolesChanged();
     this.marks.rolesChanged();
     this.presence.draw();
@@ -308,10 +306,10 @@ class Earshot implements vscode.Disposable {
     }
     // Where the daemon is lost nobody can tell what of it reached the host.
     const unsaved = vscode.workspace.textDocuments.filter((d) => d.uri.authority === session.id && this.isUnsaved(d));
-    for (const { uri } of lost ? unsaved : []) this.staying.add(uri.toString());
+    for (const { uri } of lost ? unsaved : []) this.kept.add(uri);
     this.marks.forget(session.id);
     const kept = await this.close(session.id, (tab) => tab.isDirty);
-    for (const { uri } of vscode.workspace.textDocuments) if (this.staying.has(uri.toString())) this.files.touch(uri);
+    for (const { uri } of vscode.workspace.textDocuments) if (this.kept.has(uri)) this.files.touch(uri);
     this.quiet.soon();
     if (kept === 0) tell(told);
     else
@@ -331,7 +329,7 @@ class Earshot implements vscode.Disposable {
       attached.shared = true;
       this.follow();
     }
-    if (change.reason) this.staying.add(uri);
+    if (change.reason) this.kept.add(vscode.Uri.parse(change.uri));
     this.files.changed(change);
     this.marks.changed(change);
     this.saves.changed(change).catch(fail);
