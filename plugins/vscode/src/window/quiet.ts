@@ -164,7 +164,7 @@ export class Quiet {
 
   private async say(uri: vscode.Uri): Promise<void> {
     const key = keyOf(uri.toString());
-    if (this.telling.has(key)) return;
+    await this.telling.get(key)?.told; // what it is told of may be an older text than this
     const telling: Telling = { told: Promise.resolve(), written: false };
     this.telling.set(key, telling);
     try {
