@@ -61,6 +61,18 @@ test("an end is told with its reason, and once", () => {
   expect(sessions.list()).toEqual([]);
 });
 
+test("an answer that comes late takes nothing back; a folder that is shared since is in it", () => {
+  const { sessions, take } = listen();
+  const asked = session([]);
+  sessions.answered(asked);
+  sessions.update(session([member("Ada", { path: "direct" })]));
+  sessions.answered(asked);
+  expect(sessions.of("s")?.members.at(-1)?.path).toBe("direct");
+  sessions.answered({ ...asked, folder: "file:///project" });
+  expect(sessions.of("s")).toMatchObject({ folder: "file:///project", members: [{ id: "me" }, { path: "direct" }] });
+  expect(take()).toEqual(["Ada is here."]);
+});
+
 test("what a new daemon does not know is lost", () => {
   const { sessions, take } = listen();
   sessions.update(session([], { id: "a" }));

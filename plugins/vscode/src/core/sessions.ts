@@ -42,6 +42,18 @@ export class Sessions {
     this.audience.changed();
   }
 
+  /**
+   * Takes a session as an answer tells of it, which may be older than what was told since: by the time that whoever asked
+   * goes on, other messages have been taken.
+   */
+  answered(session: Session): void {
+    const known = this.known.get(session.id);
+    if (known === undefined) this.update(session);
+    else if (session.folder !== undefined && known.folder === undefined) {
+      this.update({ ...known, folder: session.folder });
+    }
+  }
+
   /** Takes all sessions of a daemon to which there is a new connection. */
   replace(sessions: readonly Session[]): void {
     const there = new Set(sessions.map((s) => s.id));

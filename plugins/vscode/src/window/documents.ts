@@ -74,7 +74,7 @@ export class Documents {
       const documents = this.shared.get(session.id) ?? new Set();
       for (const uri of wish.documents ?? []) documents.add(keyOf(uri));
       this.shared.set(session.id, documents);
-      this.sessions.update(session);
+      this.sessions.answered(session);
       return session;
     } finally {
       this.wishes = this.wishes.filter((w) => w !== wish);

@@ -62,7 +62,7 @@ export class Sharing {
     await this.connection.connect();
     const session = await this.joining(code.trim());
     if (session === undefined) return;
-    this.sessions.update(session);
+    this.sessions.answered(session);
     if (session.role !== "host") await this.open(session);
   }
 
