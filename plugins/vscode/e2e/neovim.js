@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { program, root, until } from "./person.js";
 
 const run = promisify(execFile);
-const setup = `vim.opt.rtp:prepend('${root}/plugins/nvim') vim.g.earshot_cmd = '${program}' vim.notify = function() end`;
+const setup = `vim.opt.rtp:prepend('${root}/plugins/nvim') vim.g.earshot_cmd = '${program}' vim.notify = function() end vim.g.earshot_own_undo = true`;
 const options = ["--headless", "-u", "NONE", "-i", "NONE", "-n"];
 
 export class Neovim {
@@ -37,14 +37,16 @@ export class Neovim {
     return this.lua("require('earshot.buffer').text(0)");
   }
 
-  /** Types as a person would, one key after the other. */
+  /** Types as a person would, one key after the other; keys like <Esc> count as one. */
   async type(text, delayMs) {
-    const feed = `(function(text, at) local timer = vim.uv.new_timer() timer:start(0, ${delayMs}, function()
+    this.typed = (this.typed ?? 0) + 1;
+    const keys = text.match(/<[A-Za-z][^<> ]*>|[^<]|</gu).map((key) => (key === "<" ? "<lt>" : key));
+    const feed = `(function(keys, at) local timer = vim.uv.new_timer() timer:start(0, ${delayMs}, function()
       at = at + 1
-      if at > #text then timer:close() _G.typed = true else vim.api.nvim_input(text:sub(at, at)) end
-    end) return true end)(${JSON.stringify(text)}, 0)`;
+      if at > #keys then timer:close() _G.typed = ${this.typed} else vim.api.nvim_input(keys[at]) end
+    end) return true end)({${keys.map((key) => JSON.stringify(key)).join(",")}}, 0)`;
     await this.lua(feed.replaceAll(/\n\s*/g, " "));
-    await until(() => this.lua("_G.typed == true"));
+    await until(() => this.lua(`_G.typed == ${this.typed}`));
   }
 
   end() {

@@ -1,6 +1,6 @@
 /** A person with a home, and thus a daemon, of their own; and the program as they run it in a terminal. */
 import { execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,9 +11,12 @@ export const extension = fileURLToPath(new URL("..", import.meta.url));
 export const root = resolve(extension, "../..");
 export const program = join(root, "bin/earshot");
 
-/** Waits until something that no event tells of is so; it gives up long after a busy machine would have done it. */
+/** Long after a busy machine would have done anything. */
+export const patienceMs = Number(process.env.PATIENCE_MS ?? 60_000);
+
+/** Waits until something that no event tells of is so. */
 export async function until(so) {
-  for (const end = Date.now() + 90_000; !(await so()); ) {
+  for (const end = Date.now() + patienceMs; !(await so()); ) {
     if (Date.now() > end) throw new Error(`it never came to this: ${so}`);
     await new Promise((again) => setTimeout(again, 50));
   }
@@ -61,6 +64,19 @@ export class Person {
         const event = JSON.parse(line);
         if (fits(event)) done(event);
       });
+    });
+  }
+
+  /** The running processes of this person's program with such an argument; needs Linux, as the browser's VS Code does. */
+  processes(argument) {
+    return readdirSync("/proc").filter((pid) => {
+      try {
+        const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        const env = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+        return args[0] === program && args[1] === argument && env.includes(`HOME=${this.home}`);
+      } catch {
+        return false; // no process, one that has ended, or somebody else's
+      }
     });
   }
 

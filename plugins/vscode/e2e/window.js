@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { chromium } from "playwright-core";
-import { extension, program } from "./person.js";
+import { extension, patienceMs, program, until } from "./person.js";
 
 const codeServer = process.env.CODE_SERVER;
 
@@ -30,13 +30,18 @@ const settings = {
 export class Window {
   /**
    * Opens a file, and the folder that it is in; `more` are settings beside those above. What VS Code and the browser keep
-   * lies below the person's home: with `again` a window of theirs opens once more, with the tabs that it had.
+   * lies below the person's home: with `again` a window of theirs opens once more, with the tabs that it had. `snippets`
+   * are the person's own, for plain text.
    */
-  static async open(person, file, more = {}, { again = false } = {}) {
+  static async open(person, file, more = {}, { again, snippets, size = [1000, 600] } = {}) {
     const data = join(person.home, "vscode");
     mkdirSync(join(data, "User"), { recursive: true });
     install(join(data, "ext"));
     writeFileSync(join(data, "User/settings.json"), JSON.stringify({ ...settings, ...more }));
+    if (snippets) {
+      mkdirSync(join(data, "User/snippets"), { recursive: true });
+      writeFileSync(join(data, "User/snippets/plaintext.json"), JSON.stringify(snippets));
+    }
     mkdirSync(join(data, "Machine"), { recursive: true });
     writeFileSync(join(data, "Machine/settings.json"), JSON.stringify({ "earshot.path": program }));
     writeFileSync(join(data, "config.yaml"), "");
@@ -65,10 +70,10 @@ export class Window {
         "--disable-sync",
       ],
       env: person.env,
-      viewport: { width: 1000, height: 600 },
+      viewport: { width: size[0], height: size[1] },
     });
     window.page = window.browser.pages()[0] ?? (await window.browser.newPage());
-    window.page.setDefaultTimeout(40_000);
+    window.page.setDefaultTimeout(patienceMs);
     const payload = again ? [] : [["openFile", `vscode-remote://127.0.0.1:${port}${file}`]];
     const query = new URLSearchParams({ folder: dirname(file), payload: JSON.stringify(payload) });
     await window.page.goto(`http://127.0.0.1:${port}/?${query}`);
@@ -76,13 +81,22 @@ export class Window {
     return window;
   }
 
+  /** One more window of the same person, with an extension host of its own. */
+  async another() {
+    const other = Object.assign(new Window(), { browser: this.browser, page: await this.browser.newPage() });
+    other.page.setDefaultTimeout(patienceMs);
+    await other.page.goto(this.page.url());
+    await other.page.waitForSelector(".monaco-editor .view-line");
+    return other;
+  }
+
   /** Runs a command by its title. The list knows those of extensions only some time after the page is there. */
   async command(title) {
     const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
     for (let left = 20; ; left--) {
       await this.page.keyboard.press("F1");
-      await this.page.locator(".quick-input-widget input").fill(`>${title}`);
       try {
+        await this.page.locator(".quick-input-widget input").fill(`>${title}`, { timeout: 3000 });
         await row.click({ timeout: 3000 });
         return;
       } catch (error) {
@@ -120,6 +134,18 @@ export class Window {
     return this.page.keyboard.type(text, { delay });
   }
 
+  /** What was copied last. */
+  async clipboard() {
+    await this.browser.grantPermissions(["clipboard-read", "clipboard-write"]);
+    return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  /** Waits until an item of the status bar shows this; its spaces are of the kind that breaks no line. */
+  status(text) {
+    const hasText = new RegExp(text.source.replaceAll(" ", "\\s"));
+    return this.page.locator(".statusbar-item", { hasText }).first().waitFor();
+  }
+
   /** Waits until a tab shows that its text is saved, or is not. */
   tab(label, { dirty }) {
     return this.page.locator(`.tab${dirty ? ".dirty" : ":not(.dirty)"}`, { hasText: label }).waitFor();
@@ -140,7 +166,7 @@ export class Window {
   /** Waits for a notification with a text. */
   async notification(text) {
     const found = this.page.locator(".notifications-toasts .notification-list-item", { hasText: text }).first();
-    await found.waitFor();
+    await found.waitFor().catch(() => this.fail(`there is no notification ${text}`));
     return found;
   }
 
@@ -154,15 +180,32 @@ export class Window {
     );
   }
 
+  /** Throws, and tells what else there was to see. */
+  async fail(why) {
+    const texts = (selector) => this.page.locator(selector).allTextContents();
+    const told = await texts(".notification-list-item, .monaco-dialog-box");
+    const tabs = await texts(".tab");
+    throw new Error(`${why}; the tabs are ${JSON.stringify(tabs)}, and it says ${JSON.stringify(told)}`);
+  }
+
+  /** Waits until a line reads like this. */
+  async sees(line) {
+    let seen;
+    await until(async () => {
+      seen = await this.text();
+      return seen.split("\n").includes(line);
+    }).catch(() => this.fail(`the editor shows ${JSON.stringify(seen)}, not ${line}`));
+  }
+
   /** Waits until the text is this. */
   async shows(text) {
     let seen;
-    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+    for (const end = Date.now() + patienceMs; Date.now() < end; ) {
       seen = await this.text();
       if (seen === text) return;
       await this.page.waitForTimeout(50);
     }
-    throw new Error(`the editor shows ${JSON.stringify(seen)}, not ${JSON.stringify(text)}`);
+    await this.fail(`the editor shows ${JSON.stringify(seen)}, not ${JSON.stringify(text)}`);
   }
 
   /** Waits until a colleague's name stands beside their cursor. */
