@@ -1,0 +1,93 @@
+/**
+ * How long a key takes from one window of VS Code to the other one's screen: from the key event there to the character in
+ * the page here, both by the clock of the one machine. `LATENCY=file.json run.sh` writes percentiles, in ms.
+ */
+import { writeFileSync } from "node:fs";
+import { admit, join, people, shareFolder } from "./pair.js";
+import { until } from "./person.js";
+import { Window } from "./window.js";
+
+/** What is typed, and how fast the one who receives it types meanwhile, on another line. */
+const measurements = [
+  { name: "idle", keys: 40, everyMs: 1000 },
+  { name: "8 keys a second", keys: 200, everyMs: 125 },
+  { name: "8 keys a second, to one who types 40", keys: 200, everyMs: 125, receiverMs: 25 },
+];
+const alphabet = "abcdefghijklmnopqrstuvwxyz";
+
+/** Notes when the keys of letters go down. */
+function watchKeys() {
+  const first = window.downs === undefined;
+  window.downs = [];
+  if (!first) return;
+  const note = ({ key }) => key.length === 1 && window.downs.push(performance.timeOrigin + performance.now());
+  window.addEventListener("keydown", note, true);
+}
+
+/** Notes when the line that begins with a text has got its next character. */
+function watchLine(start) {
+  window.arrivals = [];
+  const look = () => {
+    const line = [...document.querySelectorAll(".editor-instance .view-line")].find((l) =>
+      l.textContent.startsWith(start),
+    );
+    const length = (line?.textContent.length ?? 0) - start.length;
+    while (window.arrivals.length < length) window.arrivals.push(performance.timeOrigin + performance.now());
+  };
+  window.lineWatch?.disconnect();
+  window.lineWatch = new MutationObserver(look);
+  window.lineWatch.observe(document.querySelector(".editor-instance .view-lines"), {
+    childList: true,
+    subtree: true,
+    characterData: true,
+  });
+}
+
+async function measure(sender, receiver, { name, keys, everyMs, receiverMs }) {
+  const start = `${name.replaceAll(/[^a-z0-9]/g, "")}:`;
+  await sender.press("Control+Home");
+  await sender.type(`${start}\n`);
+  await sender.press("ArrowUp");
+  await sender.press("End");
+  await receiver.sees(start);
+  await receiver.press("Control+End");
+  await sender.page.evaluate(watchKeys);
+  await receiver.page.evaluate(watchLine, start);
+  let typing = receiverMs !== undefined;
+  const noise = (async () => {
+    for (let n = 0; typing; n++) await receiver.type(n % 4 === 3 ? "\n" : "zzzzzzzzzzzz ", receiverMs);
+  })();
+  const text = Array.from({ length: keys }, (_, i) => alphabet[i % alphabet.length]).join("");
+  try {
+    await sender.type(text, everyMs);
+    await until(async () => (await receiver.page.evaluate(() => window.arrivals.length)) >= keys);
+  } finally {
+    typing = false;
+    await noise;
+  }
+  await until(async () => (await sender.text()) === (await receiver.text()));
+  const downs = await sender.page.evaluate(() => window.downs);
+  const arrivals = await receiver.page.evaluate(() => window.arrivals);
+  const delays = downs.map((down, i) => arrivals[i] - down).sort((a, b) => a - b);
+  const at = (part) => Math.round(delays[Math.min(delays.length - 1, Math.floor(delays.length * part))]);
+  return { name, keys: delays.length, p50: at(0.5), p95: at(0.95), max: at(1) };
+}
+
+const [grace, ada] = people();
+let host;
+let guest;
+try {
+  host = await Window.open(grace, grace.write("project/main.txt", "end\n"), {}, { size: [1000, 1400] });
+  guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size: [1000, 1400] });
+  const session = await shareFolder(host, grace);
+  await join(guest, session.link, () => admit(host, "Ada"));
+  await guest.shows("end\n");
+  for (const window of [host, guest]) await window.click("end");
+  const results = [];
+  for (const measurement of measurements) results.push(await measure(host, guest, measurement));
+  writeFileSync(process.env.LATENCY, `${JSON.stringify(results, null, 2)}\n`);
+} finally {
+  await host?.close("latency-host");
+  await guest?.close("latency-guest");
+  await Promise.all([grace.end(), ada.end()]);
+}
