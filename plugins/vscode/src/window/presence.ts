@@ -60,7 +60,9 @@ export class Presence implements vscode.Disposable {
     this.timer = undefined;
     const here = this.here();
     const openings = here.textDocument && this.attachments.of(here.textDocument.uri)?.openings;
-    const said = here.textDocument ? JSON.stringify({ here, openings }) : ""; // a text that is opened anew has no cursor yet
+    // A text that is opened anew has no cursor yet, and in a session that begins nobody is anywhere.
+    const sessions = this.sessions.list().map(({ id }) => id);
+    const said = here.textDocument ? JSON.stringify({ here, openings, sessions }) : "";
     if (said === this.told || !this.wire.up) return;
     this.told = said;
     this.wire.notify("presence/update", here);
