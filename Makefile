@@ -49,7 +49,7 @@ pictures: build ## make the README's pictures anew, from the real VS Code and th
 	scripts/pictures/run.sh
 
 bench: build ## measure keystrokes beside bare pion and raw TCP
-	go run ./internal/bench
+	go run ./internal/bench -vscode
 
 bench-peers: ## measure the text core beside Yjs, json-joy, Loro, Automerge and diamond-types from npm
 	go run ./internal/bench/peers

@@ -15,6 +15,7 @@ type Report struct {
 	Rate    int       `json:"keystrokesPerSecond"`
 	WarmUp  int       `json:"warmUp"`
 	Rows    []Row     `json:"rows"`
+	VSCode  *Windows  `json:"vscode,omitempty"`
 }
 
 // Row is one figure over all rounds, and what was measured beside it in the same seconds, the floor first. Ratio is the
@@ -190,6 +191,9 @@ func (r Report) table() string {
 		if row.Aim != nil {
 			b.WriteString(row.aimLine())
 		}
+	}
+	if r.VSCode != nil {
+		b.WriteString(r.VSCode.table())
 	}
 	return b.String()
 }
