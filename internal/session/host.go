@@ -370,18 +370,29 @@ func (e *Engine) locate(in []*session, key string, then func(*document, *protoco
 				e.locate(rest, key, then)
 				return
 			}
-			e.open(s, found.Path, func(d *document, err *protocol.Error) {
-				if err != nil { // in the folder, but not shared: excluded, or no text
-					then(nil, nil)
-					return
-				}
-				then(d, nil)
-			})
+			e.openFile(s, found.Path, func() { e.locate(slices.Concat([]*session{s}, rest), key, then) }, then)
 		})
 		e.emit(Locate{Op: op, Session: s.id, File: file})
 		return
 	}
 	then(nil, nil)
+}
+
+// openFile is open for a file of the host's own: its editor writes what stands under that name, not a text that had the name once.
+// Where the name is being moved at this moment, again looks anew afterwards.
+func (e *Engine) openFile(s *session, p docpath.Path, again func(), then func(*document, *protocol.Error)) {
+	e.open(s, p, func(d *document, err *protocol.Error) {
+		switch {
+		case err != nil: // in the folder, but not shared: excluded, or no text
+			then(nil, nil)
+		case s.move != nil && (d.path.Under(s.move.from) || d.path.Under(s.move.to)):
+			s.move.next = append(s.move.next, again)
+		case slices.Contains(d.was, p) && d.path != p && s.aliases[p] != d:
+			then(nil, nil)
+		default:
+			then(d, nil)
+		}
+	})
 }
 
 func asError(err error) *protocol.Error {

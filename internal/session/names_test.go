@@ -295,6 +295,52 @@ func TestSavedWhileRenamed(t *testing.T) {
 	}
 }
 
+// TestHostOpensFormerName: a host's editor that opens a name which a text had once, or has until the renaming is done, is not in that text:
+// it writes another file.
+func TestHostOpensFormerName(t *testing.T) {
+	for name, open := range map[string]func(host *node, rename func(), near *editor){
+		"afterwards": func(_ *node, rename func(), near *editor) {
+			rename()
+			near.open(fileURI, "")
+		},
+		"meanwhile": func(host *node, rename func(), near *editor) {
+			host.holding = true
+			rename()
+			near.open(fileURI, "abc")
+			for range 4 {
+				host.release()
+			}
+		},
+		"just before": func(host *node, rename func(), near *editor) {
+			host.holding = true
+			near.open(fileURI, "abc")
+			rename()
+			for range 4 {
+				host.release()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, host, guest := pair(t, "abc")
+			near, far := host.connect(), guest.connect()
+			far.fetch(w.uri("a.txt"))
+			open(host, func() { far.ask(w.renaming("a.txt", "b.txt")) }, near)
+			before := near.text()
+			near.adds("typed")
+			far.adds("!")
+			w.pass(2 * pastFor)
+			w.disk["a.txt"] = near.text()
+			near.notify(&protocol.DidSaveTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: fileURI}})
+			far.call(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: far.uri}})
+			w.want(before+"typed", near)
+			w.want("abc!", far)
+			if host.called("b.txt").text.Text().String() != "abc!" || w.disk["b.txt"] != "abc!" || w.disk["a.txt"] != before+"typed" {
+				t.Errorf("the disk holds %q", w.disk)
+			}
+		})
+	}
+}
+
 // TestRenameFails: what waited for a renaming that the disk refuses goes on under the old name.
 func TestRenameFails(t *testing.T) {
 	w, host, guest := pair(t, "abc")
