@@ -370,6 +370,7 @@ func (e *Engine) lose(m *mirror) {
 		d.keepLost(l)
 	}
 	e.guess(m)
+	m.mayTear()
 	e.unlink(m)
 	d.keep(m, e.now)
 }

@@ -38,7 +38,8 @@ type document struct {
 	stamp  string
 	diskAt base // without its text
 
-	saving *bufferSave // host: an editor's, because a guest saves
+	saving *bufferSave  // host: an editor's, because a guest saves
+	torn   []*text.Rope // host: what editors were perhaps writing when they failed or were gone
 
 	mirrors  []*mirror
 	lost     []*lostMirror

@@ -2,9 +2,11 @@ package session
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"earshot/internal/crdt"
+	"earshot/internal/text"
 	"earshot/protocol"
 )
 
@@ -83,6 +85,7 @@ func (e *Engine) askBuffer(b *bufferSave) {
 	ask := func() {
 		if b.doc.saving == b && b.call == 0 {
 			b.tries++
+			m.mayTear()
 			b.call = e.ask(m.client, &protocol.SaveBufferParams{TextDocument: protocol.TextDocumentIdentifier{URI: m.uri}}, call{saving: b})
 		}
 	}
@@ -132,6 +135,9 @@ func (e *Engine) checkSaved(b *bufferSave) {
 func (e *Engine) writeInstead(b *bufferSave) {
 	who := b.who
 	b.who, b.doc.saving = nil, nil
+	if m := b.mirror(); m != nil {
+		m.mayTear() // with what its formatters made of it
+	}
 	if b.call != 0 {
 		e.emit(Withdraw{Conn: b.conn, Call: b.call})
 		delete(e.calls, b.call)
@@ -141,5 +147,27 @@ func (e *Engine) writeInstead(b *bufferSave) {
 		for _, w := range who {
 			w.then(err)
 		}
+	})
+}
+
+// maxTorn texts of a document are kept which the disk may hold a part of.
+const maxTorn = 4
+
+// mayTear notes what an editor is perhaps writing. Many write into the file itself: one that is killed or finds no room on the disk
+// leaves the beginning of its text, or nothing. Taken for a change of the disk's, that would delete the rest in everybody's buffers.
+func (m *mirror) mayTear() {
+	d := m.doc
+	if !d.session.host || isSessionURI(m.key) || !d.dirty {
+		return
+	}
+	d.torn = append(d.torn, m.buffer.Clone())
+	d.torn = d.torn[max(0, len(d.torn)-maxTorn):]
+}
+
+// isTorn tells whether what the disk holds is the beginning of such a text. It may end within a line end.
+func (d *document) isTorn(disk string) bool {
+	disk = strings.TrimSuffix(disk, "\r")
+	return slices.ContainsFunc(d.torn, func(r *text.Rope) bool {
+		return len(disk) < r.Size() && strings.HasPrefix(r.String(), disk)
 	})
 }

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"earshot/internal/text"
 	"earshot/protocol"
 )
 
@@ -140,4 +142,56 @@ func TestSaveByHostsEditorAtTheEnd(t *testing.T) {
 	if _, p := takeAsk[*protocol.SaveBufferParams](a); p != nil && len(effects[Withdraw](host)) == 0 {
 		t.Error("the editor is still asked")
 	}
+}
+
+// TestSaveTorn: an editor that is killed while it writes its file, or finds no room on the disk, leaves the beginning of its text there. No
+// text is lost by that: the file is written whole.
+func TestSaveTorn(t *testing.T) {
+	const whole = "one\r\ntwo\r\nthree\r\n"
+	fails := map[string]func(t *testing.T, w *world, a *editor){
+		"no":                                  func(t *testing.T, _ *world, a *editor) { a.savesBuffer(t, false) },
+		"silent":                              func(_ *testing.T, w *world, _ *editor) { w.pass(BufferSaveWait) },
+		"killed":                              func(_ *testing.T, _ *world, a *editor) { a.drop() },
+		"killed before, at a save of its own": nil,
+		"changed by a formatter": func(t *testing.T, _ *world, a *editor) {
+			a.types(0, 3, "ONE")
+			a.n.w.disk["a.txt"] = "ONE\r\n"
+			a.savesBuffer(t, false)
+		},
+	}
+	for name, fail := range fails {
+		for _, left := range []string{"", "one", "one\r", "one\r\ntw"} {
+			t.Run(name+"/"+left, func(t *testing.T) {
+				w, host, guest := pair(t, whole)
+				a, b := host.connect(saving), guest.connect()
+				a.open(fileURI, whole)
+				b.fetch(w.uri("a.txt"))
+				b.adds("four")
+				w.disk["a.txt"] = left
+				if fail == nil {
+					a.drop()
+				}
+				id := b.saves()
+				if fail != nil {
+					fail(t, w, a)
+				}
+				want := strings.Replace(whole+"four", "one", a.text()[:3], 1)
+				wantSaved(t, b, id, want)
+				w.want(text.CRLF.ToLF(want), b, host)
+			})
+		}
+	}
+}
+
+// TestCutByAnotherProgram: no editor was writing, so a file that is shorter now was made so on purpose.
+func TestCutByAnotherProgram(t *testing.T) {
+	w, host, guest := pair(t, "one\ntwo\n")
+	a, b := host.connect(saving), guest.connect()
+	a.open(fileURI, "one\ntwo\n")
+	a.drop() // with nothing to write
+	b.fetch(w.uri("a.txt"))
+	b.adds("three\n")
+	w.disk["a.txt"] = "one\n"
+	wantSaved(t, b, b.saves(), "one\nthree\n")
+	w.want("one\nthree\n", b, host)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"earshot/internal/crdt"
+	"earshot/internal/docpath"
 	"earshot/internal/screen"
 	"earshot/internal/text"
 	"earshot/protocol"
@@ -43,6 +44,10 @@ func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
 			then(got.Err)
 		case got.Changed && got.Stamp == d.stamp: // another save of ours came first
 			e.saveHere(d, tries, then)
+		case got.Changed && d.isTorn(got.Text):
+			d.torn, d.stamp = nil, got.Stamp
+			e.tellSession(d.session, protocol.MessageWarning, "An editor left "+docpath.Quote(d.path.String())+" half written; it was written whole.")
+			e.saveHere(d, tries, then)
 		case got.Changed && tries > 1:
 			e.mergeDisk(d, d.diskAt, got.Text, got.Form, got.Stamp)
 			e.tellSession(d.session, protocol.MessageInfo, "The file had changed on the disk; that change was merged before saving.")
@@ -59,7 +64,7 @@ func (e *Engine) saveHere(d *document, tries int, then func(*protocol.Error)) {
 
 // saved notes that the disk holds a version.
 func (e *Engine) saved(d *document, at crdt.Frontier, stamp string) {
-	d.stamp, d.diskAt = stamp, base{at: at}
+	d.stamp, d.diskAt, d.torn = stamp, base{at: at}, nil
 	d.dirty = !slices.Equal(at, d.text.Head())
 	d.pin()
 	e.touch(d)
@@ -88,7 +93,7 @@ func (e *Engine) mergeDisk(d *document, was base, now string, form protocol.Form
 		after = slices.Clone(at)
 		d.moved(head)
 	}
-	d.stamp, d.diskAt = stamp, base{at: after, skew: skew}
+	d.stamp, d.diskAt, d.torn = stamp, base{at: after, skew: skew}, nil
 	d.setForm(protocol.Form{EOL: form.EOL, BOM: form.BOM, Encoding: d.form.Encoding, FinalNewline: d.form.FinalNewline})
 	d.dirty = len(skew) > 0 || !slices.Equal(after, d.text.Head())
 	e.touch(d)
