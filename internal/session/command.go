@@ -399,6 +399,9 @@ func (x *commanding) leaveSession(s *session, unsaved protocol.Unsaved) {
 	host := s.hostName()
 	s.toldEnd = x.c.id
 	(*server)(x.e).Leave(aside(x, func(_ protocol.Empty, err *protocol.Error) {
+		if err != nil {
+			s.toldEnd = 0 // it goes on, and may end otherwise
+		}
 		switch {
 		case err == nil && s.host:
 			x.done(nil, "The session has ended for all.")

@@ -237,6 +237,13 @@ func TestStockClientIsAskedAboutUnsavedTexts(t *testing.T) {
 		if got := w.nodes[0].shared() == ""; got != ends || w.disk["a.txt"] != disk {
 			t.Errorf("%q: ended %v, on the disk %q", answer, got, w.disk["a.txt"])
 		}
+		if !ends { // who stays hears of another's ending it
+			ed.told = nil
+			w.nodes[0].connect().call(&protocol.LeaveParams{Session: w.nodes[0].shared(), Unsaved: protocol.UnsavedDiscard})
+			if !ed.wasTold("The session has ended: the host ended it.") {
+				t.Error("it was not told of the end")
+			}
+		}
 	}
 	check(answerSave, true, "one\ntwo\nthree\n")
 	check(answerDiscard, true, "one\ntwo\n")
