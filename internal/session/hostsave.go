@@ -37,6 +37,9 @@ const (
 // saveByEditor has a host's editor save, if one asked for that has the document open; false if none.
 func (e *Engine) saveByEditor(d *document, then func(*protocol.Error)) bool {
 	b := d.saving
+	if b == nil && d.isOnDisk() {
+		return false // there is nothing to write, and no editor is kept busy with it
+	}
 	if b == nil {
 		m := d.savesItself()
 		if m == nil {
@@ -50,6 +53,27 @@ func (e *Engine) saveByEditor(d *document, then func(*protocol.Error)) bool {
 		e.askBuffer(b)
 	}
 	return true
+}
+
+// isOnDisk tells whether the disk holds the text, as far as is known.
+func (d *document) isOnDisk() bool {
+	return !d.dirty && len(d.diskAt.skew) == 0 && slices.Equal(d.diskAt.at, d.text.Head())
+}
+
+// Saves that one guest may have hosts' editors do: askBurst at once, then one each askEach. With each, formatters run, and whatever looks
+// at the file.
+const (
+	askEach  = time.Second
+	askBurst = 30
+)
+
+// mayAskEditor counts a guest's save, if it is an editor that will do it.
+func (e *Engine) mayAskEditor(r *remote, d *document) bool {
+	if d.isOnDisk() || d.savesItself() == nil || take(&r.spent.saves, e.now, askEach, askBurst*askEach) {
+		return true
+	}
+	r.spent.saves = r.spent.saves.Add(-askEach) // it asks nobody
+	return false
 }
 
 // savesItself is an editor that is asked to save. One whose file has been deleted may have nothing to save, as it sees it, and write

@@ -195,3 +195,33 @@ func TestCutByAnotherProgram(t *testing.T) {
 	wantSaved(t, b, b.saves(), "one\nthree\n")
 	w.want("one\nthree\n", b, host)
 }
+
+// TestA5SaveFlood: a guest that saves without end keeps no editor of the host's busy: not with what is on the disk already, nor faster than
+// people save.
+func TestA5SaveFlood(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	a, b := host.connect(saving), guest.connect()
+	a.open(fileURI, "abc")
+	b.fetch(w.uri("a.txt"))
+	for range 3 {
+		wantSaved(t, b, b.saves(), "abc")
+	}
+	for i := range askBurst {
+		b.adds("x")
+		id := b.saves()
+		a.savesBuffer(t, true)
+		if _, ok := b.results[id].(protocol.Empty); !ok {
+			t.Fatalf("save %d: %v", i, b.results[id])
+		}
+	}
+	b.adds("x")
+	err, _ := b.results[b.saves()].(*protocol.Error)
+	wantKind(t, err, protocol.RateLimited)
+	w.pass(askEach)
+	id := b.saves()
+	a.savesBuffer(t, true)
+	wantSaved(t, b, id, b.text())
+	if _, p := takeAsk[*protocol.SaveBufferParams](a); p != nil {
+		t.Error("it was asked once more than it had to be")
+	}
+}

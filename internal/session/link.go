@@ -280,6 +280,8 @@ func (e *Engine) saveFor(r *remote, f *wire.Save) {
 		answer(protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to save."))
 	case r.saves >= maxSaves:
 		answer(protocol.Errorf(protocol.RateLimited, "%d saves are under way already; save again in a moment.", maxSaves))
+	case !e.mayAskEditor(r, d):
+		answer(protocol.Errorf(protocol.RateLimited, "The host's editor saved this for you again and again just now; save again in a moment."))
 	default:
 		r.saves++
 		e.save(d, func(err *protocol.Error) {

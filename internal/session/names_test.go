@@ -215,6 +215,7 @@ func TestSavedWhereDeleted(t *testing.T) {
 		near, far := host.connect(saving), guest.connect()
 		near.open(fileURI, "abc")
 		far.fetch(w.uri("a.txt"))
+		far.adds("d")
 		if before {
 			far.call(w.deleting("a.txt"))
 		}
@@ -227,7 +228,7 @@ func TestSavedWhereDeleted(t *testing.T) {
 			}
 			host.step(ClientAnswered{Conn: near.conn, Call: call, Result: &protocol.SaveBufferResult{Saved: true}})
 		}
-		wantSaved(t, far, id, "abc")
+		wantSaved(t, far, id, "abcd")
 		if _, there := w.disk["a.txt"]; !there || host.doc().gone {
 			t.Errorf("deleted before %v: the file is not there", before)
 		}
