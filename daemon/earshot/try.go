@@ -201,13 +201,18 @@ func (p *program) try(ctx context.Context, o *tryOptions) error {
 		return err
 	}
 	defer c.end()
+	shared := "" // of this person's file
 	for {
 		line, err := c.next(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errColleagueGone) && shared != "":
+			return errors.Join(err, p.endTrial(ctx, shared))
 		case err != nil:
 			return err
+		case line.Event == "opened" && o.file != "":
+			shared = line.Session.ID
 		}
 		if err := p.tell(line, o); err != nil {
 			return err
@@ -216,6 +221,21 @@ func (p *program) try(ctx context.Context, o *tryOptions) error {
 			return nil
 		}
 	}
+}
+
+// endTrial ends the share of a file for a colleague that was killed: a session that nobody uses any more saves what guests typed.
+func (p *program) endTrial(ctx context.Context, session string) error {
+	ctx, cancel := context.WithTimeout(ctx, restoreTime)
+	defer cancel()
+	c, err := p.connect(ctx, kind{})
+	if err == nil {
+		defer c.Close()
+		err = c.Call(ctx, "session/leave", &protocol.LeaveParams{Session: session, Unsaved: protocol.UnsavedDiscard}, nil)
+	}
+	if err == nil || protocol.KindOf(err) == protocol.NoSuchSession || protocol.KindOf(err) == protocol.Ended {
+		return nil
+	}
+	return fmt.Errorf("end the share of your file (%w); run `earshot leave --unsaved discard`", err)
 }
 
 func (p *program) tell(line tryLine, o *tryOptions) error {

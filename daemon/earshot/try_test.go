@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"earshot/internal/rpc"
+	"earshot/protocol"
 )
 
 // trial is a run of `earshot try --json` as a plugin has it.
@@ -213,6 +214,27 @@ func TestTryStoppedInFile(t *testing.T) {
 		if must(t, err); len(list) != 0 {
 			t.Errorf("%v: %d sessions are left", sig, len(list))
 		}
+	}
+}
+
+// TestTryColleagueKilledInFile: what a colleague that was killed has typed into a file of the person's is not saved there later, for the
+// share ends with it.
+func TestTryColleagueKilledInFile(t *testing.T) {
+	e := newAtHome(t, "mine\n")
+	tr := newTrial(t, e.program, e.home, "--file", "notes.md")
+	opened := tr.until("opened", "")
+	must(t, syscall.Kill(opened.PID, syscall.SIGKILL))
+	tr.leavesNothing()
+	if err := tr.cmd.Wait(); err == nil {
+		t.Error("the end of the second process was no failure")
+	}
+	c, err := e.home.dial(t.Context())
+	must(t, err)
+	defer c.Close()
+	var list protocol.ListSessionsResult
+	must(t, c.Call(t.Context(), "session/list", &protocol.ListSessionsParams{}, &list))
+	if len(list.Sessions) != 0 {
+		t.Errorf("%d sessions are left", len(list.Sessions))
 	}
 }
 
