@@ -174,6 +174,9 @@ func (e *Engine) summoned(r *remote, f *wire.Summon) {
 	share := time.Duration(1)
 	if s.host {
 		f.Place.Member = r.member
+		if s.doc(f.Place.Doc) == nil {
+			return // its own words would be shown for the name of a text
+		}
 	} else {
 		share = MaxGuests
 	}

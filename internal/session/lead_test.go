@@ -255,6 +255,10 @@ func TestSummonPace(t *testing.T) {
 	eve := host.admit(5000, "eve")
 	_, num := eve.opens()
 	host.fx = nil
+	eve.sends(&wire.Summon{Place: wire.Presence{Client: "c", Doc: num + 1, Path: "click here"}})
+	if got := len(effects[Ask](host)); got != 0 {
+		t.Errorf("a call to a text that the host does not have asked %d times", got)
+	}
 	for i := range 100 {
 		eve.sends(&wire.Summon{Place: wire.Presence{Client: "c", Seq: uint64(i), Doc: num, Selections: [][2]int{{1 << 40, -1}}}})
 	}
