@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"earshot/internal/docpath"
 	"earshot/protocol"
@@ -76,6 +77,12 @@ func errViewersNames() *protocol.Error {
 	return protocol.Errorf(protocol.ReadOnly, "You are a viewer in this session; ask the host to do it.")
 }
 
+// Names that one guest may change: nameBurst at once, then one each nameEach. Everybody's editor is told of each, and looks at the folder.
+const (
+	nameEach  = 100 * time.Millisecond
+	nameBurst = 512
+)
+
 // namesFor does what a guest asks for, if it may.
 func (e *Engine) namesFor(r *remote, op uint32, f wire.Frame) {
 	answer := func(err *protocol.Error) {
@@ -88,6 +95,9 @@ func (e *Engine) namesFor(r *remote, op uint32, f wire.Frame) {
 		answer(errViewersNames())
 	case r.saves >= maxSaves:
 		answer(protocol.Errorf(protocol.RateLimited, "%d files are being written already; try again in a moment.", maxSaves))
+	case !take(&r.spent.names, e.now, nameEach, nameBurst*nameEach):
+		r.spent.names = r.spent.names.Add(-nameEach) // it changes nothing
+		answer(protocol.Errorf(protocol.RateLimited, "You have changed many names just now; go on in a moment."))
 	default:
 		r.saves++
 		e.namesHere(r.session, m.ID, f, func(err *protocol.Error) {

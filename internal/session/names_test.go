@@ -342,6 +342,37 @@ func TestHostOpensFormerName(t *testing.T) {
 	}
 }
 
+// TestA5NamesFlood: a guest that changes names without end does so no faster than people's editors can follow, and stays a guest.
+func TestA5NamesFlood(t *testing.T) {
+	w, host, _ := pair(t, "abc")
+	near := host.connect()
+	near.fetch(w.uri("a.txt"))
+	near.notes = nil
+	eve := host.admit(5000, "eve")
+	at, to := "a.txt", "b.txt"
+	renames := func() (failure *wire.Failure) {
+		host.fx = nil
+		eve.sends(&wire.Rename{Op: 1, From: at, To: to})
+		if failure = got[*wire.Saved](eve)[0].Failure; failure == nil {
+			at, to = to, at
+		}
+		return failure
+	}
+	for range 2 * nameBurst {
+		renames()
+	}
+	if n := len(toldOfFiles(near)); n != nameBurst {
+		t.Errorf("an editor was told of %d, want %d", n, nameBurst)
+	}
+	if f := renames(); f == nil || f.Kind != string(protocol.RateLimited) {
+		t.Errorf("one too many was answered %+v", f)
+	}
+	w.now = w.now.Add(nameEach)
+	if f := renames(); f != nil {
+		t.Errorf("a moment later: %+v", f)
+	}
+}
+
 // TestRenameFails: what waited for a renaming that the disk refuses goes on under the old name.
 func TestRenameFails(t *testing.T) {
 	w, host, guest := pair(t, "abc")

@@ -14,6 +14,7 @@ type spent struct {
 	places        time.Time // by when its cursors' places are paid for; see bring
 	calls         time.Time // and its calls to look
 	saves         time.Time // and its saves that an editor of the host's does
+	names         time.Time // and the names that it changed
 }
 
 // The paces, and how far ahead of them a member may be. They are far above what people and their editors do, for who is faster
@@ -56,7 +57,7 @@ func (s *session) spentBy(member string) *spent {
 func (s *session) settle(member string) {
 	if sp := s.spent[member]; sp != nil {
 		s.leftOver = spent{frames: laterOf(s.leftOver.frames, sp.frames), bytes: laterOf(s.leftOver.bytes, sp.bytes), places: laterOf(s.leftOver.places, sp.places),
-			calls: laterOf(s.leftOver.calls, sp.calls), saves: laterOf(s.leftOver.saves, sp.saves)}
+			calls: laterOf(s.leftOver.calls, sp.calls), saves: laterOf(s.leftOver.saves, sp.saves), names: laterOf(s.leftOver.names, sp.names)}
 		delete(s.spent, member)
 	}
 }
