@@ -58,8 +58,27 @@ export class Window {
       { env: person.env, stdio: "ignore", detached: true },
     );
     await healthy(port);
-    window.profile = join(person.home, "browser");
-    window.browser = await chromium.launchPersistentContext(window.profile, {
+    await window.browse(join(person.home, "browser"), person.env, size);
+    const payload = again ? [] : [["openFile", `vscode-remote://127.0.0.1:${port}${file}`]];
+    const query = new URLSearchParams({ folder: dirname(file), payload: JSON.stringify(payload) });
+    await window.page.goto(`http://127.0.0.1:${port}/?${query}`);
+    await window.page.waitForSelector(".monaco-editor .view-line");
+    return window;
+  }
+
+  /** One more window of the same person, on the same server, with an extension host of its own. */
+  async another(person) {
+    const other = new Window();
+    await other.browse(join(person.home, "browser-2"), person.env, [1000, 600]);
+    await other.page.goto(this.page.url());
+    await other.page.waitForSelector(".monaco-editor .view-line");
+    return other;
+  }
+
+  /** Starts a browser of its own: in one that shows another page a page draws nothing. */
+  async browse(profile, env, [width, height]) {
+    this.profile = profile;
+    this.browser = await chromium.launchPersistentContext(profile, {
       executablePath: process.env.CHROMIUM,
       args: [
         "--no-sandbox",
@@ -69,25 +88,11 @@ export class Window {
         "--disable-background-networking",
         "--disable-sync",
       ],
-      env: person.env,
-      viewport: { width: size[0], height: size[1] },
+      env,
+      viewport: { width, height },
     });
-    window.page = window.browser.pages()[0] ?? (await window.browser.newPage());
-    window.page.setDefaultTimeout(patienceMs);
-    const payload = again ? [] : [["openFile", `vscode-remote://127.0.0.1:${port}${file}`]];
-    const query = new URLSearchParams({ folder: dirname(file), payload: JSON.stringify(payload) });
-    await window.page.goto(`http://127.0.0.1:${port}/?${query}`);
-    await window.page.waitForSelector(".monaco-editor .view-line");
-    return window;
-  }
-
-  /** One more window of the same person, with an extension host of its own. */
-  async another() {
-    const other = Object.assign(new Window(), { browser: this.browser, page: await this.browser.newPage() });
-    other.page.setDefaultTimeout(patienceMs);
-    await other.page.goto(this.page.url());
-    await other.page.waitForSelector(".monaco-editor .view-line");
-    return other;
+    this.page = this.browser.pages()[0] ?? (await this.browser.newPage());
+    this.page.setDefaultTimeout(patienceMs);
   }
 
   /** Runs a command by its title. The list knows those of extensions only some time after the page is there. */
