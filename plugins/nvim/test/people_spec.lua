@@ -322,4 +322,40 @@ t.test('[status] state, path and delay', function()
   there:shows('earshot 2… viewer direct 12 ms')
 end)
 
+t.test('[status] a guest sees its own way to the host', function()
+  there:lua([[
+    local one = vim.deepcopy(fake.sessions[1])
+    one.members[1].path, one.members[1].rttMs = nil, nil
+    for _, member in ipairs(one.members) do
+      if member.id == one.me then member.path, member.rttMs = 'direct', 12.4 end
+    end
+    fake:notify('session/changed', { session = one })
+    fake.settle()
+  ]])
+  there:wait("require('earshot').statusline():find('direct 12 ms', 1, true)", 'the way')
+end)
+
+t.test('[end] who is typing when the session ends types into no other text', function()
+  there:lua([[vim.cmd.edit(base .. 'main.go')]])
+  there:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'the text')
+  there:type('Gonot yet over ')
+  there:wait("vim.api.nvim_get_current_line() == 'not yet over '", 'what is typed')
+  there:lua([[
+    local ended = vim.deepcopy(fake.sessions[1])
+    ended.state, ended.reason = 'ended', 'the host went home.'
+    fake.sessions = {}
+    fake:notify('session/changed', { session = ended })
+    fake.settle()
+  ]])
+  there:wait("next(require('earshot.session').sessions) == nil", 'the end')
+  there:type('zzz<Esc>ddd')
+  there:wait("vim.api.nvim_get_mode().mode ~= 'i'", 'the end of Insert mode')
+  there:wait("vim.fn.bufname():find('main.go', 1, true) == nil", 'that the text is gone')
+  for _, text in ipairs(there:lua([[return vim.tbl_map(function(buf)
+    return table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, false), ' ')
+  end, vim.api.nvim_list_bufs())]])) do
+    t.truthy(not text:find('zzz', 1, true), text)
+  end
+end)
+
 there:stop()

@@ -156,6 +156,30 @@ local function set_aside(buf)
   end
 end
 
+--- Lets a text go. In the window of a person who is typing another would take its place, and what they type would go on there: it
+--- goes when they are done.
+---@param buf integer
+local function close(buf)
+  if buf ~= vim.api.nvim_get_current_buf() or vim.api.nvim_get_mode().mode:match('^n') then
+    pcall(vim.api.nvim_buf_delete, buf, { force = true })
+    return
+  end
+  vim.bo[buf].modifiable = false
+  set_aside(buf)
+  vim.api.nvim_create_autocmd('ModeChanged', {
+    buffer = buf,
+    callback = function()
+      local done = vim.api.nvim_get_mode().mode:match('^n')
+      if done then
+        vim.schedule(function()
+          pcall(vim.api.nvim_buf_delete, buf, { force = true })
+        end)
+      end
+      return done ~= nil
+    end,
+  })
+end
+
 --- The session is over and its texts go, but those of which the daemon has said that edits never reached the host:
 --- they stay to be read and copied, and can't be edited. Of a session that is lost with the daemon nobody knows, so
 --- that what is unsaved stays.
@@ -176,7 +200,7 @@ function M.ended(id, why, lost)
         vim.bo[buf].modifiable = false
         set_aside(buf)
       else
-        pcall(vim.api.nvim_buf_delete, buf, { force = true })
+        close(buf)
       end
     end
   end

@@ -412,13 +412,13 @@ function M.refuse(name)
   end)
 end
 
---- How the others are connected: the slowest link stands for all.
+--- How one is connected: the slowest link stands for all. A guest's own entry has its link to the host.
 ---@param all earshot.Session[]
 ---@return string
 local function slowest_link(all)
   local slowest
   for _, one in ipairs(all) do
-    for _, member in ipairs(target.others(one)) do
+    for _, member in ipairs(one.members or {}) do
       if member.path and (not slowest or (member.rttMs or 0) > (slowest.rttMs or 0)) then
         slowest = member
       end
