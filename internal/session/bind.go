@@ -52,6 +52,9 @@ func (e *Engine) attach(c *client, d *document, p *private) {
 		e.didChange(m, p.queue[i])
 		p.answer(i+1, m)
 	}
+	if early := c.early; early != nil && canonical(e, early.TextDocument.URI) == m.key {
+		(*server)(e).UpdatePresence(c.id, early)
+	}
 }
 
 // stillOwed has a stock client, which has opened a document again, answer what it was asked before, first: no two edits of a document

@@ -31,8 +31,9 @@ type client struct {
 	hints   *hints                 // nil if its person is not shown the others by diagnostics
 	leading *leading               // its person follows a member, or was called
 
-	presence     *presence // where its person is, nil if in no shared document
-	placeSession *session  // of presence
+	early        *protocol.PresenceUpdate // where it is in a document that is being looked for
+	presence     *presence                // where its person is, nil if in no shared document
+	placeSession *session                 // of presence
 	presenceSeq  uint64
 	presenceDue  time.Time // when changed cursors of others are to be told
 	presenceOld  time.Time // when they were told last

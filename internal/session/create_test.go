@@ -51,3 +51,18 @@ func TestCreateWithoutFolder(t *testing.T) {
 	ed.call(&protocol.ShareParams{Documents: []string{"untitled:note"}})
 	wantKind(t, ed.fails(&protocol.CreateFileParams{Session: host.shared(), URI: w.uri("a"), Kind: protocol.KindFile}), protocol.OutsideFolder)
 }
+
+// TestHostWritesNewFile: a text that an editor of the host's opened before its file was there is shared once it is written.
+func TestHostWritesNewFile(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	ed := host.connect()
+	ed.open("file:///w/new.txt", "")
+	ed.adds("new\n")
+	w.disk["new.txt"] = "new\n"
+	ed.notify(didSave("file:///w/new.txt"))
+	far := guest.connect()
+	far.fetch(w.uri("new.txt"))
+	far.adds("far\n")
+	ed.adds("near\n")
+	w.want(far.text(), ed, far)
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 
 	"earshot/internal/crdt"
@@ -84,12 +85,18 @@ func (e *Engine) linkChanged(ev LinkChanged) {
 	if m == nil {
 		return
 	}
-	moved := m.Path != ev.Path
+	told := m.RTTMs
+	if m.Path == ev.Path && told != nil && !otherwise(*told, ev.RTTMs) {
+		return
+	}
 	rtt := ev.RTTMs
 	m.Path, m.RTTMs = ev.Path, &rtt
-	if moved {
-		e.changed(r.session)
-	}
+	e.changed(r.session)
+}
+
+// otherwise tells whether a delay, in milliseconds, is so much another than the one that people see that it says something.
+func otherwise(told, is float64) bool {
+	return math.Abs(is-told) > max(5, told/2)
 }
 
 func (e *Engine) linkDown(ev LinkDown) {

@@ -335,8 +335,12 @@ func TestHostOpensFormerName(t *testing.T) {
 			far.call(&protocol.SaveParams{TextDocument: protocol.TextDocumentIdentifier{URI: far.uri}})
 			w.want(before+"typed", near)
 			w.want("abc!", far)
-			if host.called("b.txt").text.Text().String() != "abc!" || w.disk["b.txt"] != "abc!" || w.disk["a.txt"] != before+"typed" {
+			moved := host.e.sessions[0].docAt(pathAt(t, "b.txt"))
+			if moved.text.Text().String() != "abc!" || w.disk["b.txt"] != "abc!" || w.disk["a.txt"] != before+"typed" {
 				t.Errorf("the disk holds %q", w.disk)
+			}
+			if written := host.e.sessions[0].docAt(pathAt(t, "a.txt")); written == nil || written.text.Text().String() != before+"typed" {
+				t.Errorf("what it wrote is not shared under its name: %+v", written)
 			}
 		})
 	}

@@ -35,9 +35,13 @@ func (sv *server) UpdatePresence(from protocol.ConnID, p *protocol.PresenceUpdat
 	if p.TextDocument != nil {
 		m = c.mirror(canonical(e, p.TextDocument.URI))
 	}
+	c.early = nil
 	if m == nil {
 		if c.presence != nil {
 			e.leavePlace(c)
+		}
+		if p.TextDocument != nil && c.privateDoc(canonical(e, p.TextDocument.URI)) != nil {
+			c.early = p
 		}
 		return
 	}

@@ -411,3 +411,45 @@ func TestPresenceBeforeItsText(t *testing.T) {
 	w.want("aXYZbc", ed, host)
 	wantCursors(t, ed, [2]int{4, 4})
 }
+
+// TestPresenceBeforeItsDocument: where a person is in a text that the daemon is still looking for is told once it is found.
+func TestPresenceBeforeItsDocument(t *testing.T) {
+	w, host, guest := pair(t, "one two")
+	far := guest.connect()
+	far.fetch(w.uri("a.txt"))
+	host.holding = true
+	ed := host.connect()
+	ed.open(fileURI, "one two")
+	ed.looks(4, 7)
+	for range 4 {
+		host.release()
+	}
+	wantCursors(t, far, [2]int{4, 7})
+}
+
+// TestDelayIsTold: a delay that is another by so much that it says something is told; the rest is not.
+func TestDelayIsTold(t *testing.T) {
+	w, host, guest := pair(t, "abc")
+	ed := host.connect()
+	ed.open(fileURI, "abc")
+	var link LinkID
+	for id, r := range host.e.links {
+		if r.member == guest.member {
+			link = id
+		}
+	}
+	told := func(rtt float64) bool {
+		ed.notes = nil
+		host.step(LinkChanged{Link: link, Path: "direct", RTTMs: rtt})
+		w.run()
+		return saw[*protocol.SessionChanged](ed) != nil
+	}
+	for _, step := range []struct {
+		rtt  float64
+		want bool
+	}{{10, true}, {12, false}, {14, false}, {16, true}, {120, true}, {100, false}, {30, true}} {
+		if got := told(step.rtt); got != step.want {
+			t.Errorf("%v ms: told %v, want %v", step.rtt, got, step.want)
+		}
+	}
+}

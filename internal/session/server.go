@@ -182,8 +182,12 @@ func (sv *server) DidClose(from protocol.ConnID, p *protocol.DidCloseTextDocumen
 func (sv *server) DidSave(from protocol.ConnID, p *protocol.DidSaveTextDocumentParams) {
 	e := sv.engine()
 	c := e.client(from)
-	m := c.mirror(docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS))
+	key := docpath.CanonicalURI(p.TextDocument.URI, e.cfg.GOOS)
+	m := c.mirror(key)
 	if m == nil {
+		if own := c.privateDoc(key); own != nil {
+			e.offer(c, own) // it had no file before, and now it may lie in what is shared
+		}
 		return
 	}
 	failed := func(err *protocol.Error) {

@@ -156,8 +156,8 @@ local function set_aside(buf)
   end
 end
 
---- Lets a text go. In the window of a person who is typing another would take its place, and what they type would go on there: it
---- goes when they are done.
+--- Lets a text go. In the window of a person who is typing another would take its place, and what they type would go
+--- on there: it goes when they are done.
 ---@param buf integer
 local function close(buf)
   if buf ~= vim.api.nvim_get_current_buf() or vim.api.nvim_get_mode().mode:match('^n') then
