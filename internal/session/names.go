@@ -102,6 +102,9 @@ func (e *Engine) namesFor(r *remote, op uint32, f wire.Frame) {
 		r.saves++
 		e.namesHere(r.session, m.ID, f, func(err *protocol.Error) {
 			r.saves--
+			if err != nil {
+				r.spent.names = r.spent.names.Add(-nameEach) // it changed nothing, and was counted as a request
+			}
 			answer(err)
 		})
 	}
