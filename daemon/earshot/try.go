@@ -206,7 +206,7 @@ func (p *program) try(ctx context.Context, o *tryOptions) error {
 		line, err := c.next(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return p.tell(tryLine{Event: "ended", Message: "You ended the trial."}, o)
 		case errors.Is(err, errColleagueGone) && shared != "":
 			return errors.Join(err, p.endTrial(ctx, shared))
 		case err != nil:
