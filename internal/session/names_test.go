@@ -362,6 +362,9 @@ func TestA5NamesFlood(t *testing.T) {
 		}
 		return failure
 	}
+	for range 2 * nameBurst { // what fails, nobody is told of
+		eve.sends(&wire.Rename{Op: 1, From: "none", To: "n"})
+	}
 	for range 2 * nameBurst {
 		renames()
 	}
