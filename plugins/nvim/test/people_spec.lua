@@ -335,8 +335,26 @@ t.test('[status] a guest sees its own way to the host', function()
   there:wait("require('earshot').statusline():find('direct 12 ms', 1, true)", 'the way')
 end)
 
+t.test('what happens to the names of open texts is told', function()
+  there:lua([[
+    vim.cmd.edit(base .. 'main.go')
+    said = {}
+    fake:notify('file/changed', { session = 'abcdefghij', changes = {
+      { uri = base .. 'other.go', kind = 'deleted' },
+      { uri = base .. 'new.go', kind = 'renamed', from = base .. 'main.go' },
+    } })
+    fake:notify('file/changed', { session = 'abcdefghij', changes = { { uri = base .. 'main.go', kind = 'deleted' } } })
+    fake.settle()
+  ]])
+  there:wait("#said >= 2", 'two sentences')
+  t.equal(there:lua('return said'), {
+    'Earshot: main.go is called new.go now; this buffer goes on in it.',
+    'Earshot: main.go was deleted; what you see of it stays, and :w makes it anew.',
+  })
+end)
+
 t.test('[end] who is typing when the session ends types into no other text', function()
-  there:lua([[vim.cmd.edit(base .. 'main.go')]])
+  there:lua([[vim.cmd('edit! ' .. base .. 'main.go')]])
   there:wait("require('earshot.buffer').attached[vim.api.nvim_get_current_buf()]", 'the text')
   there:type('Gonot yet over ')
   there:wait("vim.api.nvim_get_current_line() == 'not yet over '", 'what is typed')

@@ -3,6 +3,7 @@
 local buffers = require('earshot.buffer')
 local guest = require('earshot.guest')
 local presence = require('earshot.presence')
+local ui = require('earshot.ui')
 
 local M = {}
 
@@ -39,6 +40,24 @@ local function own_file(uri)
   local one = id and session.sessions[id]
   local own = one and one.role == 'host' and one.folder and path
   return own and vim.uri_to_fname(one.folder) .. '/' .. path or nil
+end
+
+--- Tells of what happened to the names of texts that are open here.
+---@param params earshot.FileChanged
+function M.file_changed(params)
+  for _, change in ipairs(params.changes) do
+    local was = change.from or change.uri
+    local path = own_file(was)
+    if buffers.of_uri(was) or path and buffers.of_uri(vim.uri_from_fname(path)) then
+      local name = ui.clean(select(2, guest.split(was)) or was)
+      if change.kind == 'deleted' then
+        ui.say(('%s was deleted; what you see of it stays, and :w makes it anew.'):format(name), vim.log.levels.WARN)
+      elseif change.kind == 'renamed' then
+        local now = ui.clean(select(2, guest.split(change.uri)) or change.uri)
+        ui.say(('%s is called %s now; this buffer goes on in it.'):format(name, now))
+      end
+    end
+  end
 end
 
 ---@param command string

@@ -264,6 +264,9 @@ local notifications = {
     M.update(params.session)
   end,
   ['document/changed'] = document_changed,
+  ['file/changed'] = function(params)
+    require('earshot.place').file_changed(params)
+  end,
   ['presence/changed'] = function(params)
     presence.changed(params)
     require('earshot.members').refresh(params.session)
