@@ -19,6 +19,7 @@ import type {
 import type { RequestId } from "./rpc";
 import { Admission } from "./window/admission";
 import { Backups } from "./window/backups";
+import { Carets } from "./window/carets";
 import { Documents } from "./window/documents";
 import { Following } from "./window/following";
 import { GuestFiles } from "./window/guest_files";
@@ -56,6 +57,7 @@ class Earshot implements vscode.Disposable {
   private readonly quiet: Quiet;
   private readonly marks: Marks;
   private readonly kept: Kept;
+  private readonly carets = new Carets();
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   private readonly socket = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
@@ -84,7 +86,7 @@ class Earshot implements vscode.Disposable {
       this.sessions,
       connection,
       () => this.follow(),
-      (document) => new Text(document, (of, edits) => this.quiet.edit(of, edits)),
+      (document) => new Text(document, (of, edits) => this.quiet.edit(of, edits), this.carets),
       isKept,
     );
     this.files = new GuestFiles(this.sessions, this.attachments, connection, () => this.reach(), isKept, this.quiet);
@@ -223,8 +225,12 @@ class Earshot implements vscode.Disposable {
   private async undo(method: "textDocument/undo" | "textDocument/redo", nothing: string): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
     const attached = document && this.attachments.of(document.uri.toString());
-    if (attached === undefined) throw new Error("This text is not shared.");
-    const { applied } = await this.connection.request(method, { textDocument: { uri: attached.uri } });
+    if (document === undefined || attached === undefined) throw new Error("This text is not shared.");
+    const { uri } = attached;
+    const applied = await this.carets.undo(
+      document,
+      async () => (await this.connection.request(method, { textDocument: { uri } })).applied,
+    );
     if (!applied) vscode.window.setStatusBarMessage(nothing, 3000);
   }
 

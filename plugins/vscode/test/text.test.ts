@@ -3,7 +3,10 @@ import * as vscode from "vscode";
 import { documentOf, Text } from "../src/window/text";
 
 const edits = [{ range: { start: { line: 0, character: 1 }, end: { line: 0, character: 2 } }, newText: "b" }];
-const document = { uri: vscode.Uri.parse("file:///a.txt"), languageId: "x", version: 7, getText: () => "" };
+const document = {
+  ...{ uri: vscode.Uri.parse("file:///a.txt"), languageId: "x", version: 7, getText: () => "" },
+  ...{ lineCount: 1, lineAt: () => ({ text: "one" }) },
+};
 const applyEdit = vi.fn();
 let text: Text;
 
@@ -15,7 +18,7 @@ function shown(answer: Promise<boolean>, then = () => {}) {
     then();
     return answer;
   });
-  vi.mocked(vscode.window).visibleTextEditors = [{ document, edit }] as never;
+  vi.mocked(vscode.window).visibleTextEditors = [{ document, edit, selections: [] }] as never;
   return builder;
 }
 

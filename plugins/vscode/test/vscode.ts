@@ -5,6 +5,9 @@ export class Position {
     readonly line: number,
     readonly character: number,
   ) {}
+  isEqual({ line, character }: Position): boolean {
+    return line === this.line && character === this.character;
+  }
 }
 
 export class Range {
@@ -13,6 +16,9 @@ export class Range {
   constructor(line: number, character: number, toLine: number, toCharacter: number) {
     this.start = new Position(line, character);
     this.end = new Position(toLine, toCharacter);
+  }
+  get isEmpty(): boolean {
+    return this.start.isEqual(this.end);
   }
 }
 
@@ -94,14 +100,16 @@ export const FileChangeType = { Changed: 1, Created: 2, Deleted: 3 };
 export class Selection extends Range {
   readonly anchor: Position;
   readonly active: Position;
+  readonly isReversed: boolean;
   constructor(...at: [Position, Position] | [number, number, number, number]) {
     const [anchor, active] = at.length === 2 ? at : [new Position(at[0], at[1]), new Position(at[2], at[3])];
-    super(anchor.line, anchor.character, active.line, active.character);
+    const isReversed =
+      active.line < anchor.line || (active.line === anchor.line && active.character < anchor.character);
+    const [from, to] = isReversed ? [active, anchor] : [anchor, active];
+    super(from.line, from.character, to.line, to.character);
     this.anchor = anchor;
     this.active = active;
-  }
-  get isEmpty(): boolean {
-    return this.anchor.line === this.active.line && this.anchor.character === this.active.character;
+    this.isReversed = isReversed;
   }
 }
 

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Change, Document } from "../core/document";
 import type { Range, Session, TextEdit } from "../protocol";
+import { Carets, type Shaped } from "./carets";
 
 /** The scheme of guests' documents. */
 export const scheme = "earshot";
@@ -14,6 +15,7 @@ export class Text implements Document {
       document: vscode.TextDocument,
       edits: readonly TextEdit[],
     ) => Promise<boolean | undefined> = () => Promise.resolve(undefined),
+    private readonly carets = new Carets(),
   ) {}
 
   get uri(): string {
@@ -37,29 +39,31 @@ export class Text implements Document {
     const done = await this.otherwise(this.document, edits);
     if (done !== undefined) return done;
     if (this.document.version !== version) return false;
+    const own = edits.map((e) => new vscode.TextEdit(rangeOf(e.range), e.newText));
     const editor = vscode.window.visibleTextEditors.find((e) => e.document === this.document);
     if (editor) {
       // One hop shorter than applyEdit, so that a person who types is less often faster.
-      const applied = await this.throughEditor(editor, edits);
+      const make = (shaped: readonly Shaped[]) => throughEditor(editor, shaped);
+      const applied = await this.carets.edit(this.document, own, make);
       // An editor that is closed, or read-only (it says yes), leaves the text as it is; applyEdit can change it.
       if (applied === false || this.document.version !== version) return applied ?? false;
     }
     const edit = new vscode.WorkspaceEdit();
-    edit.set(
-      this.document.uri,
-      edits.map((e) => new vscode.TextEdit(rangeOf(e.range), e.newText)),
-    );
+    edit.set(this.document.uri, own);
     return vscode.workspace.applyEdit(edit);
   }
+}
 
-  private async throughEditor(editor: vscode.TextEditor, edits: readonly TextEdit[]): Promise<boolean | undefined> {
-    try {
-      return await editor.edit((builder) => {
-        for (const e of edits) builder.replace(rangeOf(e.range), e.newText);
-      });
-    } catch {
-      return undefined; // it was closed meanwhile
-    }
+async function throughEditor(editor: vscode.TextEditor, edits: readonly Shaped[]): Promise<boolean | undefined> {
+  try {
+    return await editor.edit((builder) => {
+      for (const { range, text, pushes } of edits) {
+        if (pushes) builder.insert(range.start, text);
+        else builder.replace(range, text);
+      }
+    });
+  } catch {
+    return undefined; // it was closed meanwhile
   }
 }
 
