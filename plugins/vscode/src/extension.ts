@@ -303,9 +303,11 @@ class Earshot implements vscode.Disposable {
   private async ended(session: Session, why: string, lost: boolean): Promise<void> {
     this.documents.forget(session.id);
     this.presence.forget(session.id);
-    const told = this.sharing.left.delete(session.id) ? "You left the session." : why;
-    const tell =
-      told === why ? warn : (sentence: string) => vscode.window.setStatusBarMessage(`Earshot: ${sentence}`, 4000);
+    const farewell = this.sharing.farewell(session);
+    const told = farewell ?? why;
+    const tell = farewell
+      ? (sentence: string) => vscode.window.setStatusBarMessage(`Earshot: ${sentence}`, 4000)
+      : warn;
     if (session.role === "host") {
       tell(told);
       return;

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import * as vscode from "vscode";
 import { Sessions } from "../src/core/sessions";
-import type { Member, Role } from "../src/protocol";
+import type { Member, Role, Session } from "../src/protocol";
 import { Sharing } from "../src/window/sharing";
 import { window } from "./vscode";
 
@@ -77,4 +77,16 @@ test("the session that is meant is that of the active text; else it is asked for
   pick = undefined;
   await sharing.leave(); // whatever is active: leaving the wrong one can't be taken back
   expect([lists.length, asked]).toEqual([2, []]);
+});
+
+test.each<[Role, string]>([
+  ["host", "You ended the session, for everybody."],
+  ["editor", "You left the session."],
+])("who leaves as %s is told once what that did", async (role, told) => {
+  run("s", role, ada);
+  const session = sessions.list()[0] as Session;
+  expect(sharing.farewell(session)).toBeUndefined();
+  await sharing.leave();
+  expect(asked).toEqual([["session/leave", { session: "s" }]]);
+  expect([sharing.farewell(session), sharing.farewell(session)]).toEqual([told, undefined]);
 });

@@ -16,8 +16,7 @@ const invitation = /^#?\s*[0-9a-z]{4}[-\s]?[0-9a-z]{6}$|^(?:https?|wss?):\/\/\S+
 export class Sharing {
   private readonly progress = new Map<string, (value: WorkDoneProgress) => void>(); // by token
   private joins = 0;
-  /** Sessions that this person is leaving, and need not be told that they are over. */
-  readonly left = new Set<string>();
+  private readonly left = new Set<string>(); // sessions that this person is leaving
 
   constructor(
     private readonly connection: Connection,
@@ -118,6 +117,12 @@ export class Sharing {
   async leave(): Promise<void> {
     const session = await this.pick(() => true);
     if (session) await this.leaving(session);
+  }
+
+  /** What to tell of a session that is over because this person left it; undefined if that is not why. */
+  farewell({ id, role }: Session): string | undefined {
+    if (!this.left.delete(id)) return undefined;
+    return role === "host" ? "You ended the session, for everybody." : "You left the session.";
   }
 
   /** The session that is meant: that of the active text, else the only one, else one that is chosen. */
