@@ -93,5 +93,10 @@ test("the only other one is gone to, or followed, without a question", async () 
   where = undefined;
   await members.goTo(session(host, ada));
   expect(done.at(-1)).toBe("Earshot: Ada is in no shared text now.");
+  await members.follow(session(host, ada));
+  expect(done.slice(-2)).toEqual([
+    "follow ada",
+    "Earshot: Ada is in no shared text yet; you are led as soon as they are.",
+  ]);
   await expect(members.goTo(session(host, bob))).rejects.toThrow("Nobody else is here.");
 });

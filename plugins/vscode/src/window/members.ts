@@ -44,7 +44,7 @@ export class Members {
   /** Goes along with a member. */
   async follow(session: Session): Promise<void> {
     const member = await this.chooseOther(session, "Follow whom?");
-    if (member) await this.following.start(session.id, member.id);
+    if (member) await this.goAlong(session, member);
   }
 
   /** One of the others; the only one is not asked about. */
@@ -70,7 +70,7 @@ export class Members {
         : [];
     }
     const of = { session: session.id, member: member.id };
-    const deeds: Deed[] = [{ label: "Follow", run: () => this.following.start(session.id, member.id) }];
+    const deeds: Deed[] = [{ label: "Follow", run: () => this.goAlong(session, member) }];
     if (this.presence.of(session.id, member.id))
       deeds.unshift({ label: "Go there", run: () => this.go(session, member) });
     if (!hosts) return deeds;
@@ -81,6 +81,12 @@ export class Members {
         : { label: "Let them look only", run: () => this.wire.request("member/setRole", { ...of, role: "viewer" }) },
       { label: "Send them away", description: "for good", run: () => this.wire.request("member/remove", of) },
     ];
+  }
+
+  private async goAlong(session: Session, { id, name }: Member): Promise<void> {
+    await this.following.start(session.id, id);
+    if (this.presence.of(session.id, id)) return;
+    say(`${cleanName(name)} is in no shared text yet; you are led as soon as they are.`);
   }
 
   /** Asked for now: while a list is open they go on. */
