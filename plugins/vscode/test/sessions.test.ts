@@ -89,6 +89,10 @@ test("the status tells how many are here, by which path, and who waits", () => {
     tooltip: "Shared by you\nme (you), host\nAda, editor, direct 12 ms\nEve (waiting), editor",
     urgent: true,
   });
+  expect(summarize([session([])], true, 0)?.text).toBe("$(broadcast) Earshot: waiting for guests");
+  const knocks = session([member("Eve", { state: "waiting" })]);
+  expect(summarize([knocks, session([])], true, 1)?.text).toBe("$(broadcast) Earshot: waiting for guests $(bell) 1");
+  expect(summarize([two, session([])], true, 0)?.text).toContain("Earshot 2");
   expect(summarize([two], false, 0)?.text).toBe("$(sync~spin) Earshot 2 direct 12 ms");
   // A guest is told its own path to the host, and other guests' to the host, which are none of its.
   const members = [member("host", { role: "host" }), member("me", { path: "relay", rttMs: 3 }), ...two.members];

@@ -13,9 +13,11 @@ export interface Summary {
 export function summarize(sessions: readonly Session[], connected: boolean, knocking: number): Summary | undefined {
   if (sessions.length === 0) return undefined;
   const mending = !connected || sessions.some((s) => s.state === "reconnecting");
-  const here = new Set(sessions.flatMap((s) => s.members.filter((m) => m.state !== "waiting").map((m) => m.id)));
+  const here = new Set(sessions.flatMap((s) => s.members.filter(isIn).map((m) => m.id)));
   const slowest = sessions.flatMap(links).sort((a, b) => (b.rttMs ?? 0) - (a.rttMs ?? 0))[0];
-  const parts = [`${mending ? "$(sync~spin)" : "$(broadcast)"} Earshot ${here.size}`];
+  const isAlone = sessions.every((s) => s.role === "host" && !s.members.some((m) => m.id !== s.me && isIn(m)));
+  const who = isAlone ? "Earshot: waiting for guests" : `Earshot ${here.size}`;
+  const parts = [`${mending ? "$(sync~spin)" : "$(broadcast)"} ${who}`];
   if (sessions.every((s) => s.role === "viewer")) parts.push("$(eye) viewer");
   if (slowest) parts.push(pathOf(slowest));
   if (knocking > 0) parts.push(`$(bell) ${knocking}`);
@@ -30,6 +32,10 @@ export function summarize(sessions: readonly Session[], connected: boolean, knoc
       .join("\n\n"),
     urgent: knocking > 0,
   };
+}
+
+function isIn({ state }: Member): boolean {
+  return state !== "waiting";
 }
 
 /** One member in one line: name, role, path and delay. */
