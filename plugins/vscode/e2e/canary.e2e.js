@@ -45,7 +45,7 @@ test("nothing of an unsaved text is left behind, however VS Code ends", { timeou
   window = await Window.open(guest, own);
   await window.command("Earshot: Join by Code or Link");
   await window.answer(session.link);
-  await window.pick("/main.txt");
+  await window.pick("main.txt");
   await window.shows(`${canary} one\ntwo\n`);
   assert.deepEqual(left(), []);
 

@@ -29,7 +29,7 @@ before(async () => {
   host = await Window.open(grace, grace.write("project/main.txt", "main\n"));
   guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"));
   session = await shareFolder(host, grace);
-  await join(guest, session.link, () => admit(host, "Ada"), "/main.txt");
+  await join(guest, session.link, () => admit(host, "Ada"), "main.txt");
   await guest.shows("main\n");
 });
 
@@ -75,7 +75,7 @@ test("CRLF stays CRLF, and what is typed gets it", { timeout }, async () => {
 
 test("line ends of several kinds are refused with a sentence, and stay", { timeout }, async () => {
   await guest.command("Earshot: Open a Shared File");
-  await guest.pick("/mixed.txt");
+  await guest.pick("mixed.txt");
   await guest.page.getByText("line ends of several kinds").first().waitFor();
   await host.page.locator(".explorer-viewlet .monaco-list-row", { hasText: "mixed.txt" }).dblclick();
   await host.notification("line ends of several kinds");
@@ -146,7 +146,7 @@ test("two editors of one person on one text", { timeout }, async () => {
   const uri = `earshot://${session.id}/main.txt`;
   second = await guest.another(ada);
   await second.command("Earshot: Open a Shared File");
-  await second.pick("/main.txt");
+  await second.pick("main.txt");
   await second.sees("main");
   await second.click("main");
   await second.type(" from the second");

@@ -37,7 +37,7 @@ test("join by link, edit, save, be made a viewer, leave nothing behind", { timeo
 
   await window.command("Earshot: Join by Code or Link");
   await window.answer(session.link);
-  await window.pick("/main.txt");
+  await window.pick("main.txt");
   await window.shows("one\ntwo\n");
 
   const uri = `earshot://${session.id}/main.txt`;

@@ -23,7 +23,7 @@ before(async () => {
   host = await Window.open(grace, file);
   guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"));
   session = await shareFolder(host, grace);
-  await join(guest, session.link, () => admit(host, "Ada"), "/main.txt");
+  await join(guest, session.link, () => admit(host, "Ada"), "main.txt");
   await guest.sees("line 1");
 });
 

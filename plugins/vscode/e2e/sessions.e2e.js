@@ -155,7 +155,7 @@ test("connection and daemon may go and come back [daemon-lost]", { timeout }, as
   const [{ link }] = await sessionsOf(grace);
   await joins(link);
   await admit(host, "Ada");
-  await guest.pick("/main.txt");
+  await guest.pick("main.txt");
   await guest.shows("one\ntwo\n");
 
   // The connection alone: what was typed meanwhile gets there.
@@ -176,7 +176,7 @@ test("connection and daemon may go and come back [daemon-lost]", { timeout }, as
   await guest.command("View: Close Editor");
   await joins(link);
   await admit(host, "Ada (2)"); // the host waits for the first one yet
-  await guest.pick("/main.txt");
+  await guest.pick("main.txt");
   await guest.click("two");
   await guest.type(", again");
   await host.shows("one 1\ntwo 2, again\n");

@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from "vitest";
 import * as vscode from "vscode";
 import { Sessions } from "../src/core/sessions";
-import type { Role } from "../src/protocol";
+import type { FileChange, Role } from "../src/protocol";
 import { Failure } from "../src/rpc";
 import { GuestFiles } from "../src/window/guest_files";
+import { window } from "./vscode";
 
 const uri = vscode.Uri.parse("earshot://s/folder/a.txt");
 const entry = { uri: uri.toString(), kind: "file", size: 3, readonly: false };
@@ -16,6 +17,7 @@ let reloading: string | undefined;
 let sessions: Sessions;
 let files: GuestFiles;
 let events: vscode.FileChangeEvent[];
+let said: unknown[];
 
 beforeEach(() => {
   answers = { "file/list": { entries: [entry] } };
@@ -25,6 +27,8 @@ beforeEach(() => {
   written = false;
   reloading = undefined;
   events = [];
+  said = [];
+  window.showInformationMessage = (sentence) => Promise.resolve(void said.push(sentence));
   sessions = new Sessions({ say: () => {}, changed: () => {}, ended: () => {} });
   const wire = {
     up: true,
@@ -152,4 +156,50 @@ test("a long listing is read page by page", async () => {
     { session: "s", recursive: false },
     { session: "s", recursive: false, cursor: "2" },
   ]);
+});
+
+test.each<[string, Role, FileChange, string[]]>([
+  [
+    "is deleted",
+    "editor",
+    { uri: "earshot://s/folder/a.txt", kind: "deleted" },
+    ["Earshot: folder/a.txt was deleted at the host; what you see is kept, and saving it makes the file anew."],
+  ],
+  [
+    "is deleted, and can't be saved",
+    "viewer",
+    { uri: "earshot://s/folder/a.txt", kind: "deleted" },
+    ["Earshot: folder/a.txt was deleted at the host; what you see is kept."],
+  ],
+  [
+    "gets another name",
+    "editor",
+    { uri: "earshot://s/b%20c.txt", kind: "renamed", from: "earshot://s/folder/a.txt" },
+    ["Earshot: folder/a.txt is called b c.txt at the host now; what you see is the same text."],
+  ],
+  [
+    "is in a folder that gets another name",
+    "editor",
+    { uri: "earshot://s/other", kind: "renamed", from: "earshot://s/folder" },
+    ["Earshot: folder/a.txt is called other/a.txt at the host now; what you see is the same text."],
+  ],
+  ["is not open", "editor", { uri: "earshot://s/folder/b.txt", kind: "deleted" }, []],
+  ["is changed", "editor", { uri: "earshot://s/folder/a.txt", kind: "changed" }, []],
+])("a file that %s", (_, role, change, want) => {
+  show("text");
+  join(role);
+  files.listed({ session: "s", changes: [change] });
+  expect(said).toEqual(want);
+});
+
+test("what this window does to a file it need not be told, but what another does after it failed", async () => {
+  show("text");
+  const deleted = { session: "s", changes: [{ uri: uri.toString(), kind: "deleted" }] };
+  await files.delete(uri);
+  files.listed(deleted);
+  expect(said).toEqual([]);
+  answers["file/rename"] = new Failure("It is there already.", -32050, { kind: "exists" });
+  await expect(files.rename(uri, vscode.Uri.parse("earshot://s/b.txt"))).rejects.toMatchObject({ code: "FileExists" });
+  files.listed(deleted);
+  expect(said).toHaveLength(1);
 });

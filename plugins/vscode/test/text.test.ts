@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import * as vscode from "vscode";
-import { documentOf, Text } from "../src/window/text";
+import { documentOf, Text, titleOf } from "../src/window/text";
 
 const edits = [{ range: { start: { line: 0, character: 1 }, end: { line: 0, character: 2 } }, newText: "b" }];
 const document = {
@@ -71,4 +71,8 @@ test("a host opens its own file, a guest nothing of this machine", () => {
   expect(open(host, "file:///other.txt")).toBe("file:///other.txt");
   expect(open(guest, "earshot://s/a/b.txt")).toBe("earshot://s/a/b.txt");
   expect(() => open(guest, "file:///home/me/secret")).toThrow("not shared");
+});
+
+test("a shared text is called by its path in what is shared, which can't be an icon", () => {
+  expect(titleOf(vscode.Uri.parse("earshot://s/src/$(x) a.txt"))).toBe("src/$ (x) a.txt");
 });

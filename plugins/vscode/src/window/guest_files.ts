@@ -10,10 +10,10 @@ import { clean } from "../core/clean";
 import { hasOneLineEnd } from "../core/lineends";
 import type { Sessions } from "../core/sessions";
 import type { Wire } from "../core/wire";
-import type { DocumentChanged, Entry, FileChanged, Role } from "../protocol";
-import { kindOf } from "./person";
+import type { DocumentChanged, Entry, FileChange, FileChanged, Role } from "../protocol";
+import { kindOf, say } from "./person";
 import type { Quiet } from "./quiet";
-import { scheme } from "./text";
+import { scheme, titleOf } from "./text";
 
 /** Constant where nothing is open: what the host's disk holds is the daemon's affair, and VS Code must see no conflict. */
 const mtime = 1;
@@ -23,6 +23,7 @@ const mostPages = 50;
 export class GuestFiles implements vscode.FileSystemProvider {
   private readonly emitter = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly readonly = new Map<string, boolean>(); // by key, as document/changed said last
+  private readonly own = new Set<string>(); // keys of what this window is renaming or deleting
   private readonly roles = new Map<string, Role>(); // by session, as VS Code asked for it last
   readonly onDidChangeFile = this.emitter.event;
 
@@ -61,6 +62,25 @@ export class GuestFiles implements vscode.FileSystemProvider {
         : [];
     });
     this.emitter.fire(events.map(({ type, uri }) => ({ type, uri: vscode.Uri.parse(uri) })));
+    for (const change of changes) this.tell(change);
+  }
+
+  /** Tells the person of a text that is open here and whose file has gone, unless that is their own doing. */
+  private tell({ uri, kind, from }: FileChange): void {
+    const gone = kind === "deleted" ? uri : kind === "renamed" ? from : undefined;
+    if (gone === undefined || this.own.delete(keyOf(gone))) return;
+    for (const open of vscode.workspace.textDocuments.map((d) => d.uri)) {
+      const key = keyOf(open.toString());
+      const isIn = key.startsWith(`${keyOf(gone)}/`); // a folder that has another name now
+      if (!this.attachments.of(open.toString()) || (key !== keyOf(gone) && !isIn)) continue;
+      const title = titleOf(open);
+      if (kind === "renamed") {
+        const name = clean(keyOf(uri) + key.slice(keyOf(gone).length)).slice(`${scheme}://${open.authority}/`.length);
+        say(`${title} is called ${name} at the host now; what you see is the same text.`);
+      } else if (this.sessions.of(open.authority)?.role === "viewer") {
+        say(`${title} was deleted at the host; what you see is kept.`);
+      } else say(`${title} was deleted at the host; what you see is kept, and saving it makes the file anew.`);
+    }
   }
 
   /** Has VS Code ask again about the open documents of sessions in which this person has another role than before. */
@@ -118,11 +138,13 @@ export class GuestFiles implements vscode.FileSystemProvider {
   }
 
   async rename(from: vscode.Uri, to: vscode.Uri): Promise<void> {
-    await this.ask(from, "file/rename", { session: from.authority, from: from.toString(), to: to.toString() });
+    const params = { session: from.authority, from: from.toString(), to: to.toString() };
+    await this.owning(from, () => this.ask(from, "file/rename", params));
   }
 
   async delete(uri: vscode.Uri): Promise<void> {
-    await this.ask(uri, "file/delete", { session: uri.authority, uri: uri.toString() });
+    const params = { session: uri.authority, uri: uri.toString() };
+    await this.owning(uri, () => this.ask(uri, "file/delete", params));
   }
 
   async createDirectory(uri: vscode.Uri): Promise<void> {
@@ -151,6 +173,18 @@ export class GuestFiles implements vscode.FileSystemProvider {
   /** Has VS Code look at a file again. */
   touch(uri: vscode.Uri): void {
     this.emitter.fire([{ type: vscode.FileChangeType.Changed, uri }]);
+  }
+
+  /** VS Code does what is to be done with the tab itself. The daemon tells of it before it answers, or after. */
+  private async owning(uri: vscode.Uri, act: () => Promise<unknown>): Promise<void> {
+    const key = keyOf(uri.toString());
+    this.own.add(key);
+    try {
+      await act();
+    } catch (error) {
+      this.own.delete(key);
+      throw error;
+    }
   }
 
   private async reach(uri: vscode.Uri): Promise<void> {

@@ -8,7 +8,7 @@ import { Failure } from "../rpc";
 import type { Documents, Wish } from "./documents";
 import type { GuestFiles } from "./guest_files";
 import { kindOf, say } from "./person";
-import { documentOf, scheme } from "./text";
+import { documentOf, scheme, titleOf } from "./text";
 
 /** What a code or a link looks like; only then is the clipboard's text proposed. */
 const invitation = /^#?\s*[0-9a-z]{4}[-\s]?[0-9a-z]{6}$|^(?:https?|wss?):\/\/\S+\/j#\S+$/i;
@@ -90,7 +90,7 @@ export class Sharing {
       files.length === 1
         ? only
         : await vscode.window.showQuickPick(
-            files.map((f) => ({ ...f, label: clean(f.uri.path), description: f.entry.readonly ? "read-only" : "" })),
+            files.map((f) => ({ ...f, label: titleOf(f.uri), description: f.entry.readonly ? "read-only" : "" })),
             { title: "Shared files" },
           );
     if (chosen) await vscode.window.showTextDocument(documentOf(of, chosen.entry.uri), { preview: false });
@@ -215,7 +215,7 @@ async function askWhere(running: readonly Session[]): Promise<{ session?: Sessio
 
 async function askUnsaved(error: unknown): Promise<Unsaved | undefined> {
   const uris = (error instanceof Failure && error.data?.uris) || [];
-  const detail = uris.map((uri) => clean(vscode.Uri.parse(uri).path)).join("\n");
+  const detail = uris.map((uri) => titleOf(vscode.Uri.parse(uri))).join("\n");
   const choice = await vscode.window.showWarningMessage<{ title: string; how: Unsaved }>(
     "These texts have changes of guests that nobody saved. What becomes of them?",
     { modal: true, detail },

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { clean } from "../core/clean";
 import type { Change, Document } from "../core/document";
 import type { Range, Session, TextEdit } from "../protocol";
 import { Carets, type Shaped } from "./carets";
@@ -83,6 +84,11 @@ export function plain(range: vscode.Range): Range {
     start: { line: start.line, character: start.character },
     end: { line: end.line, character: end.character },
   };
+}
+
+/** What a shared text is called in what is shown of it. */
+export function titleOf({ path }: vscode.Uri): string {
+  return clean(path.replace(/^\//, ""));
 }
 
 /**
