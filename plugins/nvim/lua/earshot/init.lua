@@ -1,6 +1,7 @@
 --- Earshot for Neovim: one text in several editors. This plugin reports and applies; the daemon does all the rest.
 ---
----   :Earshot share|widen|join|leave|members|invite|open|jump|follow|summon|look|admit|refuse|role|remove|undo|redo|log
+---   :Earshot share|widen|join|leave|members|invite|open|jump|follow|summon|look|admit|refuse|role|remove|undo|redo|try
+---            |log
 local config = require('earshot.config')
 local guest = require('earshot.guest')
 local host = require('earshot.host')
@@ -11,6 +12,7 @@ local place = require('earshot.place')
 local presence = require('earshot.presence')
 local session = require('earshot.session')
 local target = require('earshot.target')
+local trial = require('earshot.try')
 local ui = require('earshot.ui')
 
 local M = {}
@@ -247,6 +249,7 @@ local function leave(one, unsaved)
     if not err then
       one = vim.deepcopy(one)
       one.state, one.reason = 'ended', 'you left'
+      trial.left(one.id)
       return session.update(one)
     end
     if not (err.data and err.data.kind == 'unsaved') then
@@ -269,12 +272,15 @@ local function leave(one, unsaved)
   end)
 end
 
---- Leaves a session, or gives up a join that waits.
+--- Leaves a session, or gives up a join that waits, or a trial that begins.
 function M.leave()
   if joining then
     session.cancel(joining.id)
     joining = nil
     return ui.say('No longer joining.')
+  end
+  if trial.give_up() then
+    return ui.say('No longer trying.')
   end
   target.with_session(leave)
 end
@@ -348,6 +354,7 @@ function M.open(path)
 end
 
 M.jump, M.role, M.remove = members.jump, members.role, members.remove
+M.try = trial.run
 
 --- Follows a member, with the view, until the person presses a key.
 ---@param name? string the only other one, or chosen from a list, without
@@ -563,6 +570,7 @@ local subcommands = {
       end
     end,
   },
+  try = { run = trial.run },
   log = { run = ui.show_log },
 }
 
