@@ -61,7 +61,7 @@ local function shows_text()
   person:waits_for_didOpen()
 end
 
-t.test('[try] the colleague shares a text, which opens, types, answers, and goes', function()
+t.test('the colleague shares a text, which opens, types, answers, and goes', function()
   tries(fast)
   shows_text()
   is_told('Your turn')
@@ -76,7 +76,7 @@ t.test('[try] the colleague shares a text, which opens, types, answers, and goes
   t.truthy(not told:find('unexpected', 1, true), told)
 end)
 
-t.test('[try] leaving ends the colleague, and another may come at once', function()
+t.test('leaving ends the colleague, and another may come at once', function()
   tries(staying)
   shows_text()
   t.truthy(colleague_is_there())
@@ -96,12 +96,12 @@ t.test('[try] leaving ends the colleague, and another may come at once', functio
   t.equal(person:lua("return #require('earshot.session').list()"), 0)
 end)
 
-t.test('[try] [errors] why there is no colleague is said in one sentence', function()
+t.test('[errors] why there is no colleague is said in one sentence', function()
   tries(failing)
   is_told('Earshot: no Robin today; try tomorrow')
 end)
 
-t.test('[try] quitting Neovim ends the colleague', function()
+t.test('quitting Neovim ends the colleague', function()
   tries(silent)
   shows_text()
   t.truthy(colleague_is_there())

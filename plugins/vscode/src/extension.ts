@@ -34,6 +34,7 @@ import { personName, Sharing } from "./window/sharing";
 import { Status } from "./window/status";
 import { closeTabs, sessionsOfTabs } from "./window/tabs";
 import { scheme, Text } from "./window/text";
+import { Try } from "./window/try";
 
 export function activate(context: vscode.ExtensionContext): void {
   const earshot = new Earshot(context.extension.packageJSON.version);
@@ -58,6 +59,7 @@ class Earshot implements vscode.Disposable {
   private readonly marks: Marks;
   private readonly kept: Kept;
   private readonly carets = new Carets();
+  private readonly trial: Try;
   private readonly status = new Status();
   private readonly subscriptions: vscode.Disposable[] = [this.status];
   private readonly socket = socketPath({ env: process.env, home: homedir(), uid: process.getuid?.() ?? -1 });
@@ -95,6 +97,7 @@ class Earshot implements vscode.Disposable {
     this.members = new Members(this.presence, this.following, this.attachments, connection);
     this.admission = new Admission(() => this.showStatus());
     this.sharing = new Sharing(connection, this.sessions, this.documents, this.files);
+    this.trial = new Try(program, connection, this.sessions);
     this.subscriptions.push(
       this.documents.watch(),
       this.saves.watch(),
@@ -103,6 +106,7 @@ class Earshot implements vscode.Disposable {
       this.presence,
       this.following.watch(),
       this.following,
+      this.trial,
       vscode.window.onDidChangeActiveTextEditor(() => this.follow()),
       vscode.window.tabGroups.onDidChangeTabs(({ opened, closed }) => {
         if (closed.length > 0) this.kept.tabClosed();
@@ -135,7 +139,7 @@ class Earshot implements vscode.Disposable {
 
   private makeConnection(version: string): Connection {
     return new Connection({
-      program: () => ({ command: findProgram(setting("path"), process.env.PATH ?? "") }),
+      program: () => ({ command: program() }),
       client: { name: vscode.env.appName, version: `${vscode.version}, extension ${version}` },
       personName: () => personName().name,
       needed: () => this.needed(),
@@ -186,6 +190,7 @@ class Earshot implements vscode.Disposable {
       save: () => this.quiet.save(),
       undo: () => this.undo("textDocument/undo", "There is nothing of your own to undo."),
       redo: () => this.undo("textDocument/redo", "There is nothing of your own to redo."),
+      try: () => this.trial.begin(),
     };
     return Object.entries(commands).map(([name, run]) =>
       vscode.commands.registerCommand(`earshot.${name}`, async () => {
@@ -304,6 +309,7 @@ class Earshot implements vscode.Disposable {
     this.documents.forget(session.id);
     this.presence.forget(session.id);
     const farewell = this.sharing.farewell(session);
+    if (farewell) this.trial.left(session.id);
     const told = farewell ?? why;
     const tell = farewell
       ? (sentence: string) => vscode.window.setStatusBarMessage(`Earshot: ${sentence}`, 4000)
@@ -360,6 +366,10 @@ function showMessage({ type, message }: ShowMessageParams): void {
   if (type === 1) fail(message);
   else if (type === 2) warn(message);
   else if (type === 3) say(message);
+}
+
+function program(): string {
+  return findProgram(setting("path"), process.env.PATH ?? "");
 }
 
 function setting(key: string): string {

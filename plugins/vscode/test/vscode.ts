@@ -125,6 +125,7 @@ export const TextEditorSelectionChangeKind = { Keyboard: 1, Mouse: 2, Command: 3
 export const TextEditorRevealType = { InCenterIfOutsideViewport: 2, AtTop: 3 };
 export const DecorationRangeBehavior = { ClosedClosed: 1 };
 export const OverviewRulerLane = { Center: 2 };
+export const ProgressLocation = { Notification: 15 };
 export const StatusBarAlignment = { Left: 1 };
 
 /** Pen stands for a decoration type; `thrown` tells whether it was disposed. */
@@ -164,6 +165,19 @@ export const window = {
   showInformationMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
   showQuickPick: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
   showTextDocument: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+  showErrorMessage: (..._: unknown[]): Promise<unknown> => Promise.resolve(undefined),
+  /** The tests cancel the last one by `cancels`, and see in `progress` what was reported. */
+  cancels: undefined as (() => void) | undefined,
+  progress: [] as string[],
+  withProgress: (_: unknown, run: (progress: unknown, cancellation: unknown) => Promise<unknown>) =>
+    run(
+      { report: ({ message }: { message: string }) => window.progress.push(message) },
+      {
+        onCancellationRequested: (act: () => void) => {
+          window.cancels = act;
+        },
+      },
+    ),
   setStatusBarMessage: (..._: unknown[]): void => {},
   createStatusBarItem: () => {
     const item = { text: "", shown: false, show: () => {}, hide: () => {}, dispose: () => {} };
