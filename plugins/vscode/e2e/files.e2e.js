@@ -46,7 +46,7 @@ const disk = (name) => readFileSync(joinPath(grace.home, "project", name), "utf8
 async function open(name, line, windows = [guest, host]) {
   if (windows.includes(guest)) {
     await guest.command("Earshot: Open a Shared File");
-    await guest.pick(`/${name}`);
+    await guest.pick(name);
     await guest.sees(line);
   }
   if (windows.includes(host)) {
