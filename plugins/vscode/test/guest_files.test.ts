@@ -192,6 +192,21 @@ test.each<[string, Role, FileChange, string[]]>([
   expect(said).toEqual(want);
 });
 
+test("a file that has got another name is known by it", () => {
+  show("text");
+  const other = "earshot://s/$&.txt";
+  const changes = [
+    { uri: other, kind: "renamed", from: "earshot://s/folder/a.txt" },
+    { uri: "earshot://s/folder/a.txt", kind: "deleted" },
+    { uri: other, kind: "deleted" },
+  ];
+  for (const change of changes) files.listed({ session: "s", changes: [change] });
+  expect(said).toEqual([
+    "Earshot: folder/a.txt is called $&.txt at the host now; what you see is the same text.",
+    expect.stringContaining("folder/a.txt was deleted"),
+  ]);
+});
+
 test("what this window does to a file it need not be told, but what another does after it failed", async () => {
   show("text");
   const deleted = { session: "s", changes: [{ uri: uri.toString(), kind: "deleted" }] };

@@ -24,6 +24,7 @@ export class GuestFiles implements vscode.FileSystemProvider {
   private readonly emitter = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly readonly = new Map<string, boolean>(); // by key, as document/changed said last
   private readonly own = new Set<string>(); // keys of what this window is renaming or deleting
+  private readonly names = new Map<string, string>(); // of files that got another one while they were open, by key
   private readonly roles = new Map<string, Role>(); // by session, as VS Code asked for it last
   readonly onDidChangeFile = this.emitter.event;
 
@@ -69,18 +70,33 @@ export class GuestFiles implements vscode.FileSystemProvider {
   private tell({ uri, kind, from }: FileChange): void {
     const gone = kind === "deleted" ? uri : kind === "renamed" ? from : undefined;
     if (gone === undefined || this.own.delete(keyOf(gone))) return;
-    for (const open of vscode.workspace.textDocuments.map((d) => d.uri)) {
-      const key = keyOf(open.toString());
-      const isIn = key.startsWith(`${keyOf(gone)}/`); // a folder that has another name now
-      if (!this.attachments.of(open.toString()) || (key !== keyOf(gone) && !isIn)) continue;
+    for (const open of this.openBelow(gone)) {
       const title = titleOf(open);
       if (kind === "renamed") {
-        const name = clean(keyOf(uri) + key.slice(keyOf(gone).length)).slice(`${scheme}://${open.authority}/`.length);
+        const now = this.nameOf(open).replace(keyOf(gone), () => keyOf(uri));
+        this.names.set(keyOf(open.toString()), now);
+        const name = titleOf(open.with({ path: now.slice(`${scheme}://${open.authority}`.length) }));
         say(`${title} is called ${name} at the host now; what you see is the same text.`);
       } else if (this.sessions.of(open.authority)?.role === "viewer") {
         say(`${title} was deleted at the host; what you see is kept.`);
       } else say(`${title} was deleted at the host; what you see is kept, and saving it makes the file anew.`);
     }
+  }
+
+  /** The open texts whose files had this name, or were in a folder that had it. */
+  private openBelow(name: string): vscode.Uri[] {
+    const open = vscode.workspace.textDocuments
+      .map((document) => document.uri)
+      .filter((uri) => this.attachments.of(uri.toString()));
+    const keys = new Set(open.map((uri) => keyOf(uri.toString())));
+    for (const key of this.names.keys()) if (!keys.has(key)) this.names.delete(key);
+    return open.filter((uri) => `${this.nameOf(uri)}/`.startsWith(`${keyOf(name)}/`));
+  }
+
+  /** The key of the name that an open text's file has now. */
+  private nameOf(uri: vscode.Uri): string {
+    const key = keyOf(uri.toString());
+    return this.names.get(key) ?? key;
   }
 
   /** Has VS Code ask again about the open documents of sessions in which this person has another role than before. */
