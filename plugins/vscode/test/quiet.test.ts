@@ -110,6 +110,22 @@ test("a save by the person comes after what VS Code is being told", async () => 
   expect(ran).toEqual([told, "workbench.action.files.save"]);
 });
 
+test("VS Code is told nothing while the person's own save is under way", async () => {
+  let done = () => {};
+  commands.executeCommand = (command) => {
+    ran.push(String(command));
+    return command === told ? Promise.resolve() : new Promise<void>((resolve) => (done = resolve));
+  };
+  change();
+  const saved = quiet.save();
+  await vi.advanceTimersByTimeAsync(700);
+  expect([ran, quiet.takes(uri)]).toEqual([["workbench.action.files.save"], false]);
+  done();
+  await saved;
+  await vi.advanceTimersByTimeAsync(500);
+  expect(ran).toEqual(["workbench.action.files.save", told]);
+});
+
 const edits = [
   { range: { start: { line: 1, character: 0 }, end: { line: 1, character: 3 } }, newText: "2\n2" },
   { range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } }, newText: "zero " },

@@ -40,6 +40,7 @@ export class Quiet {
   private readonly reloads = new Map<string, Reload>(); // by key
   private readonly times = new Map<string, number>(); // by key: how often the file has "changed"
   private timer: NodeJS.Timeout | undefined;
+  private saving = 0; // by the person
 
   /**
    * `changed` has VS Code look at a file again. `isOver` tells that a text is kept of a session that is over: it is locked,
@@ -95,7 +96,12 @@ export class Quiet {
   async save(): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
     await (document && this.telling.get(keyOf(document.uri.toString()))?.told);
-    await vscode.commands.executeCommand("workbench.action.files.save");
+    this.saving++; // what VS Code writes now must not be taken for a write that is none
+    try {
+      await vscode.commands.executeCommand("workbench.action.files.save");
+    } finally {
+      this.saving--;
+    }
   }
 
   /** Edits a text that is not the active one, as a change of its file; undefined if that is not the way. */
@@ -146,6 +152,10 @@ export class Quiet {
    * go to another text in that moment, there must be none that it could save unasked.
    */
   private async tell(): Promise<void> {
+    if (this.saving > 0) {
+      this.soon();
+      return;
+    }
     const document = vscode.window.activeTextEditor?.document;
     if (document === undefined || document.uri.scheme !== scheme || !isUnsaved(document.uri)) return;
     const has = this.wire.up && this.attachments.of(document.uri.toString()) !== undefined; // the daemon has it
