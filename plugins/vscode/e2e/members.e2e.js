@@ -96,9 +96,12 @@ test("each has a colour of their own, and a name for those who see none [colours
   await neovim.press("6Gvl");
   await host.label("Bea");
   await host.label("Ada");
-  const { flags, selected } = await drawn(host);
-  assert.equal(new Set(Object.values(flags)).size, 2, JSON.stringify(flags));
-  assert.equal(selected.length, 1);
+  let seen; // what is drawn is drawn anew whenever somebody moves
+  await until(async () => {
+    seen = await drawn(host);
+    return Object.keys(seen.flags).length === 2 && seen.selected.length === 1;
+  });
+  assert.equal(new Set(Object.values(seen.flags)).size, 2, JSON.stringify(seen.flags));
   await neovim.press("<Esc>");
 });
 
