@@ -8,7 +8,7 @@ export const keyMs = 125;
 /** Settings and snippets under which the traps below are traps. */
 export const trapped = {
   "editor.autoClosingBrackets": "always",
-  "editor.tabCompletion": "on",
+  "editor.tabCompletion": "onlySnippets", // else a word that comes late takes what was typed since
   "editor.minimap.enabled": false,
   "editor.fontSize": 10,
   "files.trimTrailingWhitespace": true,
