@@ -81,6 +81,15 @@ func TestA17Names(t *testing.T) {
 	})
 }
 
+// answerOf takes the next answer for the engine, as the loop does.
+func answerOf(d *Daemon) session.Event {
+	m := <-d.inbox
+	if m.first != nil {
+		m.first()
+	}
+	return m.event
+}
+
 // TestNamesInOrder: what the disk is asked for under a name, before a renaming and behind it, is done in that order.
 func TestNamesInOrder(t *testing.T) {
 	dir := folderOf(t, "sub/a.txt", "one\n")
@@ -89,13 +98,7 @@ func TestNamesInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := func() session.Event {
-			m := <-d.inbox
-			if m.first != nil {
-				m.first()
-			}
-			return m.event
-		}
+		answer := func() session.Event { return answerOf(d) }
 		d.useDisk(session.OpenFolder{Op: 1, Session: "s", Folder: dir})
 		answer()
 		for range maxDisk { // nothing is done yet

@@ -97,13 +97,7 @@ func TestWidenedWhileItEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := func() session.Event {
-			m := <-d.inbox
-			if m.first != nil {
-				m.first()
-			}
-			return m.event
-		}
+		answer := func() session.Event { return answerOf(d) }
 		d.useDisk(session.OpenFolder{Op: 1, Session: "s", Files: []string{filepath.Join(dir, "a.txt")}})
 		answer()
 		was := d.folders["s"].Folder

@@ -89,7 +89,7 @@ export class Members {
     say(`${cleanName(name)} is in no shared text yet; you are led as soon as they are.`);
   }
 
-  /** Asked for now: while a list is open they go on. */
+  /** Where the member is by the time that one is chosen: while the list was open they may have gone on. */
   private async go(session: Session, member: Member): Promise<void> {
     const at = this.presence.of(session.id, member.id);
     const last = at?.selections.at(-1);
