@@ -1,11 +1,9 @@
 // Neovim in xterm, on an X screen of its own that nothing else is on.
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { Neovim } from "../../plugins/vscode/e2e/neovim.js";
 import { program, root, until } from "../../plugins/vscode/e2e/person.js";
-
-const run = promisify(execFile);
 
 const setup = (socket) => `
 vim.opt.rtp:prepend('${root}/plugins/nvim')
@@ -18,7 +16,7 @@ vim.cmd('syntax on | filetype on | filetype indent off')
 vim.fn.serverstart('${socket}')
 `;
 
-export class Screen {
+export class Screen extends Neovim {
   static async open(person, size, background) {
     const self = new Screen();
     self.env = person.env;
@@ -59,23 +57,6 @@ export class Screen {
     });
     await until(() => self.lua("true").catch(() => false));
     return self;
-  }
-
-  async lua(expression) {
-    const remote = `luaeval('vim.json.encode(${expression.replaceAll("'", "''")})')`;
-    const { stdout } = await run(process.env.NVIM, ["--server", this.socket, "--remote-expr", remote], {
-      env: this.env,
-    });
-    return JSON.parse(stdout);
-  }
-
-  /** Presses keys. */
-  async press(keys) {
-    await run(process.env.NVIM, ["--server", this.socket, "--remote-send", keys], { env: this.env });
-  }
-
-  text() {
-    return this.lua("require('earshot.buffer').text(0)");
   }
 
   /** All of the screen; what the terminal does not cover, which is black, has its colour. */
