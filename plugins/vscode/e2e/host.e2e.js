@@ -14,7 +14,9 @@ after(async () => {
   await Promise.all([host.end(), guest.end()]);
 });
 
-test("a folder is shared; admit, edit on both sides, undo one's own, save [share-folder]", { timeout: 180_000 }, async () => {
+test("a folder is shared; admit, edit on both sides, undo one's own, save [share-folder]", {
+  timeout: 180_000,
+}, async () => {
   const file = host.write("project/main.txt", "one\ntwo\n");
   window = await Window.open(host, file);
   await window.shows("one\ntwo\n");

@@ -95,6 +95,49 @@ test("an edit for a text that has changed does not reach the editor", async () =
   expect(document.applied + document.refused).toBe(0);
 });
 
+describe("the daemon, which asks anew at once, hears of a refusal", () => {
+  async function refusedWhile(document: FakeDocument): Promise<{ answers: unknown[] }> {
+    const answers: unknown[] = [];
+    void attachments.apply(insertion(1, 1, "b")).then((answer) => answers.push(answer));
+    await document.settle();
+    return { answers };
+  }
+
+  test("when the next key is pressed", async () => {
+    const document = attach("ac");
+    document.type(2, 0, "d");
+    await document.settle();
+    vi.advanceTimersByTime(10);
+    const { answers } = await refusedWhile(document);
+    vi.advanceTimersByTime(15);
+    await document.settle();
+    expect(answers).toEqual([]);
+    document.type(3, 0, "e");
+    await document.settle();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(answers).toMatchObject([{ applied: false, version: 3 }]);
+  });
+
+  test("when the person has stopped typing", async () => {
+    const document = attach("ac");
+    document.type(2, 0, "d");
+    await document.settle();
+    vi.advanceTimersByTime(10);
+    const { answers } = await refusedWhile(document);
+    expect(answers).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(answers).toMatchObject([{ applied: false, version: 2 }]);
+  });
+
+  test("at once where no key was faster", async () => {
+    const document = attach("ac");
+    document.onlySaysYes = true;
+    vi.advanceTimersByTime(10);
+    const { answers } = await refusedWhile(document);
+    expect(answers).toMatchObject([{ applied: false, version: 1 }]);
+  });
+});
+
 test("an editor that says yes and changes nothing has not applied the edit", async () => {
   const document = attach("ac");
   document.onlySaysYes = true;

@@ -20,6 +20,10 @@ const idleMs = 600;
 /** Hashing costs some 5 ms for each MiB and holds the extension host up: larger texts wait for a longer pause. */
 const bigText = 2 * 1024 * 1024;
 const bigIdleMs = 5000;
+/** A key that was pressed longer ago than this is none that has just been pressed. */
+const freshMs = 3;
+/** Who presses no key for this long need not be waited for. */
+const keyMs = 60;
 /** An editor closes a text within this time after it has emptied it. */
 const closingMs = 1000;
 
@@ -44,6 +48,8 @@ export class Attachment {
   private opened = false;
   private closed = false;
   private size = 0; // of the text when it was last read
+  private reportedAt = 0;
+  private freshly: (() => void) | undefined; // called when the next change was reported
   private idle: NodeJS.Timeout | undefined;
   private emptied: { report(): void; timer: NodeJS.Timeout } | undefined; // and perhaps about to be closed
 
@@ -97,14 +103,22 @@ export class Attachment {
       contentChanges: changes.map(({ range, text }) => ({ range, text: withLineFeeds(text) })),
     });
     this.rest();
+    this.reportedAt = performance.now();
+    this.freshly?.();
   }
 
-  /** Answers one workspace/applyEdit. */
+  /**
+   * Answers one workspace/applyEdit. An edit gets in if no key overtakes it on its way through the editor's processes, and
+   * has the best chances right after one. The daemon asks anew as soon as it hears of a refusal: so it hears of it then.
+   */
   async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
     const asked = params.edit.documentChanges[0];
     if (asked === undefined || !this.opened || this.flight || this.emptied)
       return this.refusal("the document is being opened");
-    if (asked.textDocument.version !== this.version) return this.refusal("the text has changed");
+    if (asked.textDocument.version !== this.version) {
+      await this.keyPressed();
+      return this.refusal("the text has changed");
+    }
     if (asked.edits.some((edit) => edit.newText.includes("\r"))) {
       this.close();
       this.unshowable();
@@ -112,18 +126,34 @@ export class Attachment {
     }
     const flight: Flight = {};
     this.flight = flight;
+    let applied = false;
     try {
-      const applied = this.document.apply(asked.edits);
-      this.landed = applied.catch(() => false);
-      // An editor that says yes and has changed nothing did not do it: it may take the document for read-only.
-      if (!(await applied) || flight.echo === undefined) return this.refusal("the editor was busy");
+      const applying = this.document.apply(asked.edits);
+      this.landed = applying.catch(() => false);
+      applied = await applying;
     } catch (error) {
       return this.refusal(String(error));
     } finally {
       this.flight = undefined;
     }
+    if (!applied && flight.echo !== undefined) await this.keyPressed();
+    // An editor that says yes and has changed nothing did not do it: it may take the document for read-only.
+    if (!applied || flight.echo === undefined) return this.refusal("the editor was busy");
     this.stamp = params.earshot?.stamp ?? this.stamp;
     return { applied: true, version: flight.echo };
+  }
+
+  /** Waits until a key has just been pressed, or the person does not type. */
+  private async keyPressed(): Promise<void> {
+    if (performance.now() - this.reportedAt < freshMs) return;
+    await new Promise<void>((resume) => {
+      const timer = setTimeout(resume, keyMs);
+      this.freshly = () => {
+        clearTimeout(timer);
+        resume();
+      };
+    });
+    this.freshly = undefined;
   }
 
   /** Goes on with another document of the editor, which holds the text from now on. */
