@@ -41,6 +41,7 @@ test-security: tools ## run the tests of docs/security.md, each named by its row
 	plugins/nvim/test/run.sh plugins/nvim/test/{poison,screen,leftovers}_spec.lua
 
 e2e: build ## drive VS Code, as code-server in Chromium, as a person does: beside a terminal, beside Neovim; and two Neovims
+	plugins/nvim/test/run.sh
 	plugins/vscode/e2e/run.sh
 	SPEC_SECONDS=600 plugins/nvim/test/run.sh plugins/nvim/test/e2e/pair_spec.lua
 	go run ./plugins/table

@@ -14,8 +14,8 @@ func admitCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "admit MEMBER",
 		Short: "Let a waiting guest in",
-		Long: "Lets a waiting guest in. MEMBER is the guest's id, or the name if only one of that name waits. Have them read you their\n" +
-			"check number first, best by voice: if it is not the one that `earshot share` and `earshot status` show,\n" +
+		Long: "Lets a waiting guest in. MEMBER is the guest's id, or the name if only one of that name waits. Have them read you their " +
+			"check number first, best by voice: if it is not the one that `earshot share` and `earshot status` show, " +
 			"refuse them and make a new code with `earshot invite`.",
 		Example: examples(
 			"earshot admit 7k2m9d0s1a", "by id, which `earshot status` shows",

@@ -12,7 +12,7 @@ func attachCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "attach",
 		Short: "Join standard input and output to the daemon: a language server for any editor",
-		Long: "Joins standard input and output to the daemon's socket and starts a daemon if none runs. This is what an editor\n" +
+		Long: "Joins standard input and output to the daemon's socket and starts a daemon if none runs. This is what an editor " +
 			"runs as a language server. Settings given here become the defaults of the daemon that it starts.",
 		Example: examples(
 			"earshot attach", "in an editor's configuration, as the server's command",

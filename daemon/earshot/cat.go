@@ -11,7 +11,7 @@ func catCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cat URI",
 		Short: "Print a shared document",
-		Long: "Prints a shared document as it is now, saved or not. URI is earshot://SESSION/path, the host's own file: or\n" +
+		Long: "Prints a shared document as it is now, saved or not. URI is earshot://SESSION/path, the host's own file: or " +
 			"untitled: URI, or just the path of a file in the shared folder.",
 		Example: examples(
 			"earshot cat notes.md", "a file of the shared folder",

@@ -27,7 +27,7 @@ func daemonCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run the daemon in the foreground",
-		Long: "Runs the daemon that editors, scripts and commands speak with. You need not: whoever needs one starts it, and it\n" +
+		Long: "Runs the daemon that editors, scripts and commands speak with. You need not: whoever needs one starts it, and it " +
 			"goes with its last client and session. One that you start yourself stays and logs to standard error.",
 		Example: examples(
 			"earshot daemon --log-level debug", "watch what it does",

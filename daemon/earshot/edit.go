@@ -20,8 +20,8 @@ func editCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "edit URI --at LINE:COL [--delete N] TEXT",
 		Short: "Change a shared document",
-		Long: "Inserts TEXT at LINE:COL, after deleting N characters there. LINE and COL count from 1; COL and N count code\n" +
-			"points, and a line end is one. A COL past the end of its line means that end. TEXT is taken literally; - reads it\n" +
+		Long: "Inserts TEXT at LINE:COL, after deleting N characters there. LINE and COL count from 1; COL and N count code " +
+			"points, and a line end is one. A COL past the end of its line means that end. TEXT is taken literally; - reads it " +
 			"from standard input. URI is as for `earshot cat`.",
 		Example: examples(
 			"earshot edit notes.md --at 1:1 'hello '", "insert at the beginning",

@@ -13,8 +13,8 @@ func eventsCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "Follow what happens, one line per event",
-		Long: "Prints one line for each event of the daemon's sessions until Ctrl-C: a guest waits, comes or goes, a text was\n" +
-			"changed or saved, a session opened or ended. The line of a guest who waits has their id for `earshot admit`, and the check\n" +
+		Long: "Prints one line for each event of the daemon's sessions until Ctrl-C: a guest waits, comes or goes, a text was " +
+			"changed or saved, a session opened or ended. The line of a guest who waits has their id for `earshot admit`, and the check " +
 			"number, which nothing shows later. With --json each line is an object {time, event, session, …}.",
 		Example: examples(
 			"earshot events", "for people",
@@ -68,8 +68,7 @@ func (p *program) showEvent(c *client, m any) error {
 		if m.Session != "" {
 			line += "  " + p.style(p.out, dim, "session "+plain(m.Session))
 		}
-		_, err := fmt.Fprintln(p.out, line)
-		return err
+		return p.line(p.out, line)
 	}
 	return nil
 }

@@ -202,13 +202,13 @@ func (f *following) ended(s protocol.Session) {
 // say tells the person something that is no event: never on the standard output of a command that prints JSON.
 func (f *following) say(line string) {
 	f.erasePrompt()
-	fmt.Fprintln(f.p.err, line)
+	f.p.line(f.p.err, line)
 	f.showPrompt()
 }
 
 func (f *following) print(line string) {
 	f.erasePrompt()
-	if _, err := fmt.Fprintln(f.out, line); err != nil {
+	if err := f.p.line(f.out, line); err != nil {
 		f.finish(fmt.Errorf("write an event: %w", err))
 	}
 	f.showPrompt()
@@ -234,7 +234,7 @@ func (f *following) showPrompt() {
 	q := f.prompts[0]
 	if q != f.shown {
 		f.shown, f.number = q, f.console.put()
-		fmt.Fprintln(f.p.err, q.above)
+		f.p.line(f.p.err, q.above)
 	}
 	fmt.Fprint(f.p.err, q.text(columns(f.p.err)))
 }

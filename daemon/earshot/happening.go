@@ -70,7 +70,7 @@ func happeningText(h *protocol.Happening, me string) string {
 	case "called":
 		return strings.TrimSuffix(plain(h.Message), ".")
 	case "widened":
-		return shownURI(h.URI) + " is shared now too"
+		return shownURI(h.URI) + " is shared too"
 	case "created", "deleted", "renamed":
 		return nameHappening(h, who)
 	case "saved":

@@ -13,7 +13,7 @@ func inviteCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invite",
 		Short: "Make a new code and link for what you share",
-		Long: "Makes a new code and link for what you share and prints them. The old ones are void; who is in stays in. This is what\n" +
+		Long: "Makes a new code and link for what you share and prints them. The old ones are void; who is in stays in. This is what " +
 			"to do when wrong guesses have burnt the code, or when it has come to somebody who should not have it.",
 		Example: examples(
 			"earshot invite", "the only session there is",

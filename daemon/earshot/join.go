@@ -26,8 +26,8 @@ func joinCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "join [CODE|LINK|-]",
 		Short: "Join a session by its code or link",
-		Long: "Joins a session by the code or link that its host reads to you; asks for it if none is given, and reads it from\n" +
-			"standard input where - is given, so that it stands in no list of processes and no shell's history. Prints the\n" +
+		Long: "Joins a session by the code or link that its host reads to you; asks for it if none is given, and reads it from " +
+			"standard input where - is given, so that it stands in no list of processes and no shell's history. Prints the " +
 			"members and the files, then one line per event, until Ctrl-C.",
 		Example: examples(
 			"earshot join", "asks for the code",
@@ -112,7 +112,7 @@ func (p *program) askCode() (code string, err error) {
 		if err = checkCode(code); err == nil {
 			return code, nil
 		}
-		fmt.Fprintln(p.err, plain(err.Error()))
+		p.line(p.err, plain(err.Error()))
 	}
 	return "", err
 }

@@ -16,7 +16,7 @@ func leaveCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "leave",
 		Short: "Leave a session, or end it if you share",
-		Long: "Leaves a session; one that you share ends for all. Where there are changes that nobody saved, a terminal\n" +
+		Long: "Leaves a session; one that you share ends for all. Where there are changes that nobody saved, a terminal " +
 			"is asked what becomes of them, and elsewhere --unsaved has to say.",
 		Example: examples(
 			"earshot leave", "the only session there is",

@@ -14,7 +14,7 @@ func roleCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "role MEMBER editor|viewer",
 		Short: "Change what a guest may do",
-		Long: "Makes a guest of what you share a viewer, who only reads, or an editor. MEMBER is the guest's id, or the name if only\n" +
+		Long: "Makes a guest of what you share a viewer, who only reads, or an editor. MEMBER is the guest's id, or the name if only " +
 			"one of that name is in. What a new viewer has typed and you have not received yet is dropped.",
 		Example: examples(
 			"earshot role Ben viewer", "Ben only reads from now on",
@@ -38,7 +38,7 @@ func removeCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "remove MEMBER",
 		Short: "Send a guest out",
-		Long: "Sends a guest out of what you share. MEMBER is the guest's id, or the name if only one of that name is in. Who was\n" +
+		Long: "Sends a guest out of what you share. MEMBER is the guest's id, or the name if only one of that name is in. Who was " +
 			"sent out still knows the code and may ask to come in again; `earshot invite` makes a new code.",
 		Example: examples(
 			"earshot remove Ben", "by name",

@@ -82,7 +82,7 @@ func (p *program) execute(ctx context.Context) (err error) {
 
 // complain prints an error as one line.
 func (p *program) complain(err error) {
-	fmt.Fprintf(p.err, "%s %s\n", p.style(p.err, bold, "earshot:"), plain(sentence(err)))
+	p.line(p.err, p.style(p.err, bold, "earshot:")+" "+plain(sentence(err)))
 }
 
 // sentence is what a person reads of an error.

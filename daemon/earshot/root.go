@@ -15,7 +15,7 @@ func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "earshot",
 		Short: "Edit one text together, live, each in their own editor",
-		Long: "Earshot lets several people edit one text at a time, live, each in their own editor.\n" +
+		Long: "Earshot lets several people edit one text at a time, live, each in their own editor. " +
 			"One runs `earshot share` and reads the code to the others, who run `earshot join`.",
 		Example: examples(
 			"earshot share", "share this folder and print the code",
@@ -38,6 +38,7 @@ func newRoot(p *program) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s; see `%s --help`", err, c.CommandPath())
 	})
+	root.SetHelpFunc(p.help(root.HelpFunc()))
 	addSettings(root.PersistentFlags())
 	root.AddGroup(
 		&cobra.Group{ID: "people", Title: "Share and join:"},

@@ -55,10 +55,10 @@ func shareCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "share [PATH…]",
 		Short: "Share a folder, files, or one scratch text",
-		Long: "Shares a folder (this one, unless you name another), single files, or with - one scratch text from standard\n" +
-			"input, whose final text goes to standard output. Prints the code and the link, then one line per event, until\n" +
+		Long: "Shares a folder (this one, unless you name another), single files, or with - one scratch text from standard " +
+			"input, whose final text goes to standard output. Prints the code and the link, then one line per event, until " +
 			"Ctrl-C or `earshot leave` ends the session for all.\n\n" +
-			"What the version control ignores and names that look like secrets are not shared, unless --allow names them; the\n" +
+			"What the version control ignores and names that look like secrets are not shared, unless --allow names them; the " +
 			"version control's own files never are. Before the home folder is shared, or one above it, you are asked.",
 		Example: examples(
 			"earshot share", "this folder",

@@ -30,8 +30,8 @@ func signalCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "signal --listen ADDR",
 		Short: "Run a matchmaker, with a relay if you like",
-		Long: "Runs the matchmaker at which daemons of different networks meet. It learns neither codes nor texts and keeps nothing\n" +
-			"on disk. Serve it behind TLS (a web server that passes WebSockets on); `/healthz` answers ok. --turn adds a STUN and\n" +
+		Long: "Runs the matchmaker at which daemons of different networks meet. It learns neither codes nor texts and keeps nothing " +
+			"on disk. Serve it behind TLS (a web server that passes WebSockets on); `/healthz` answers ok. --turn adds a STUN and " +
 			"TURN relay for networks without a direct path, over UDP and TCP.",
 		Example: examples(
 			"earshot signal --listen :8080", "a matchmaker",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,19 +75,19 @@ func (p *program) statusLine(ctx context.Context) (*statusLine, error) {
 
 func (p *program) showStatus(s *statusLine) error {
 	if !s.Running {
-		_, err := fmt.Fprintln(p.out, "No daemon is running, so nothing is shared. Begin with `earshot share` or `earshot join`.")
-		return err
+		return p.line(p.out, "No daemon is running, so nothing is shared. Begin with `earshot share` or `earshot join`.")
 	}
-	fmt.Fprintf(p.out, "Daemon %s (protocol %d), process %d; clients: %d, documents: %d.\n",
+	var b strings.Builder
+	fmt.Fprintf(&b, "Daemon %s (protocol %d), process %d; clients: %d, documents: %d.\n",
 		plain(s.Version), s.ProtocolVersion, s.PID, s.Clients, s.Documents)
 	if s.Healed > 0 {
-		fmt.Fprintf(p.out, "Differences between the shared text and a buffer or a copy, found and mended: %d.\n", s.Healed)
+		fmt.Fprintf(&b, "Differences between the shared text and a buffer or a copy, found and mended: %d.\n", s.Healed)
 	}
 	if len(s.Sessions) == 0 {
-		fmt.Fprintln(p.out, "Nothing is shared.")
+		fmt.Fprintln(&b, "Nothing is shared.")
 	}
 	for _, session := range s.Sessions {
-		describeSession(p.out, session, s.files[session.ID])
+		describeSession(&b, session, s.files[session.ID])
 	}
-	return nil
+	return p.line(p.out, strings.TrimSuffix(b.String(), "\n"))
 }

@@ -25,9 +25,9 @@ func tapCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tap",
 		Short: "Be `earshot attach`, and show the messages as they flow",
-		Long: "Does what `earshot attach` does and shows each message of the connection as a line: → from the editor, ← from the daemon.\n" +
-			"For authors of plugins: have the editor run `earshot tap --to FILE` instead of `earshot attach`, and look with\n" +
-			"`tail -f FILE`. Long bodies are folded. Codes, links and passwords are left out, and of the texts of documents only\n" +
+		Long: "Does what `earshot attach` does and shows each message of the connection as a line: → from the editor, ← from the daemon. " +
+			"For authors of plugins: have the editor run `earshot tap --to FILE` instead of `earshot attach`, and look with " +
+			"`tail -f FILE`. Long bodies are folded. Codes, links and passwords are left out, and of the texts of documents only " +
 			"their beginnings are shown; a file is made so that nobody else can read it. The bytes themselves pass unchanged.",
 		Example: examples(
 			"earshot tap --to /tmp/tap.log", "in the editor's configuration, as the server's command",

@@ -130,7 +130,7 @@ func (t *selfTesting) tell(step string, ok bool, said string, ms *float64) {
 	if !ok {
 		word = "FAILED"
 	}
-	fmt.Fprintf(t.p.out, "%s  %-20s %7.1f ms  %s\n", t.p.style(t.p.out, bold, word), step, *ms, plain(said))
+	t.p.line(t.p.out, fmt.Sprintf("%s  %-20s %7.1f ms  %s", t.p.style(t.p.out, bold, word), step, *ms, plain(said)))
 }
 
 func (t *selfTesting) opens(ctx context.Context) (string, error) {

@@ -17,8 +17,8 @@ func widenCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "widen [PATH…]",
 		Short: "Share more in a session that runs",
-		Long: "Adds files, or a folder (this one, unless you name another), to what you share. What is shared already stays as it is, under\n" +
-			"the name that it has, and so do its texts. A session has one folder at most; share another in a session of its own. What\n" +
+		Long: "Adds files, or a folder (this one, unless you name another), to what you share. What is shared already stays as it is, under " +
+			"the name that it has, and so do its texts. A session has one folder at most; share another in a session of its own. What " +
 			"the folder leaves out, as ignored or as a secret, can't be added by its name: `earshot share --allow` decides on that.",
 		Example: examples(
 			"earshot widen plan.md", "one more file in the only session there is",
@@ -63,6 +63,5 @@ func (p *program) widen(ctx context.Context, args []string, yes bool) error {
 	if folder, err := docpath.ParseFileURI(named.Folder, goos); err == nil {
 		what = plain(folder)
 	}
-	fmt.Fprintf(p.out, "shared now too: %s\n", what)
-	return nil
+	return p.line(p.out, "shared too: "+what)
 }

@@ -34,7 +34,7 @@ func TestHappeningText(t *testing.T) {
 	check(protocol.Happening{Event: "changed", Member: ben, URI: "earshot://k2j8d0s9aa/a%20b.md"}, "Ben\ufffd[2J changed a b.md")
 	check(protocol.Happening{Event: "changed", URI: "file:///tmp/x"}, "/tmp/x changed")
 	check(protocol.Happening{Event: "saved", URI: "earshot://k2j8d0s9aa/a%1b%5b2J"}, "earshot://k2j8d0s9aa/a%1b%5b2J was saved")
-	check(protocol.Happening{Event: "widened", URI: "file:///tmp/x"}, "/tmp/x is shared now too")
+	check(protocol.Happening{Event: "widened", URI: "file:///tmp/x"}, "/tmp/x is shared too")
 	check(protocol.Happening{Event: "created", Member: ben, URI: "earshot://k2j8d0s9aa/a"}, "a was made by Ben\ufffd[2J")
 	check(protocol.Happening{Event: "created", URI: "earshot://k2j8d0s9aa/a"}, "a is there now")
 	check(protocol.Happening{Event: "deleted", Member: ben, URI: "earshot://k2j8d0s9aa/a"}, "a was deleted by Ben\ufffd[2J")

@@ -240,7 +240,7 @@ func TestStockClientIsAskedAboutUnsavedTexts(t *testing.T) {
 		if !ends { // who stays hears of another's ending it
 			ed.told = nil
 			w.nodes[0].connect().call(&protocol.LeaveParams{Session: w.nodes[0].shared(), Unsaved: protocol.UnsavedDiscard})
-			if !ed.wasTold("The session has ended: the host ended it.") {
+			if !ed.wasTold("The session has ended: you ended it.") {
 				t.Error("it was not told of the end")
 			}
 		}

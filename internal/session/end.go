@@ -8,6 +8,12 @@ import (
 	"earshot/protocol/wire"
 )
 
+// What a session's end on purpose is called: by the host's own people, and by guests.
+const (
+	youEnded  = "you ended it"
+	hostEnded = "the host ended it"
+)
+
 func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeaveParams) {
 	e := sv.engine()
 	s, err := e.sessionOf(p.Session)
@@ -25,7 +31,7 @@ func (sv *server) Leave(r protocol.Request[protocol.Empty], p *protocol.LeavePar
 		refuse(e, r, err)
 		return
 	}
-	reason := "the host ended it"
+	reason := youEnded
 	if !s.host {
 		reason = "you left"
 	}
@@ -114,8 +120,11 @@ func (e *Engine) over(s *session, reason string) {
 	}
 	for _, r := range slices.Clone(s.remotes) {
 		word := wire.Bye{Kind: "ended", Reason: reason}
-		if !s.host {
+		switch {
+		case !s.host:
 			word = wire.Bye{Kind: "left", Reason: "left"}
+		case reason == youEnded:
+			word.Reason = hostEnded
 		}
 		e.frame(r, Live, &word)
 		e.dropRemote(r)

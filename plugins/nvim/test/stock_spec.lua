@@ -339,7 +339,7 @@ for folder, round in vim.spairs(rounds) do
       t.truthy(said[2]:find('not in the shared folder', 1, true), said[2])
       t.truthy(said[3]:find('The session has ended', 1, true), said[3])
       host:wait('#said > 0', 'the end')
-      local ended = 'The session has ended: the host ended it.'
+      local ended = 'The session has ended: you ended it.'
       t.equal(host:lua('return said'), { ended }, "a file outside the share is nobody else's")
     end)
   end

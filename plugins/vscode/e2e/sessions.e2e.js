@@ -34,11 +34,16 @@ async function leaves(window) {
   await window.command("Earshot: Leave");
 }
 
-test("one file is shared, and the code is in the clipboard [start] [share-file]", { timeout }, async () => {
+test("one file is shared, and its link is in the clipboard, or the code if one likes [start] [share-file]", {
+  timeout,
+}, async () => {
   await host.command("Earshot: Share This File");
-  await host.notification("shared. Code");
+  const told = await host.notification("shared. Code");
   const [session] = await sessionsOf(grace);
-  assert.match(session.code, /\w/);
+  assert.match(session.link, /\/j#/);
+  assert.equal(await host.clipboard(), session.link);
+  await told.getByText("Copy the Code Instead").click();
+  await host.notification(`Code ${session.code} copied`);
   assert.equal(await host.clipboard(), session.code);
 });
 

@@ -225,13 +225,18 @@ async function askUnsaved(error: unknown): Promise<Unsaved | undefined> {
   return choice?.how;
 }
 
-async function offer(session: Session, code: string): Promise<void> {
-  await vscode.env.clipboard.writeText(code);
-  const link = session.link ? ["Copy the Link Instead"] : [];
+/** The link, where there is one, is what a colleague at another machine needs. */
+async function offer({ link }: Session, code: string): Promise<void> {
+  await vscode.env.clipboard.writeText(link ?? code);
+  const told = link
+    ? `shared. Code ${code}; the link, for other machines too, copied.`
+    : `shared. Code ${code} copied.`;
   // Not waited for: the share is done.
-  vscode.window.showInformationMessage(`Earshot: shared. Code ${code} copied.`, ...link).then(async (chosen) => {
-    if (chosen && session.link) await copy(session.link, "The link was copied; it works from other machines too.");
-  });
+  vscode.window
+    .showInformationMessage(`Earshot: ${told}`, ...(link ? ["Copy the Code Instead"] : []))
+    .then(async (chosen) => {
+      if (chosen) await copy(code, `Code ${code} copied.`);
+    });
 }
 
 /** In a browser the person would be asked for leave first, and the command wait for the answer. */
