@@ -77,8 +77,8 @@ const [grace, ada] = people();
 let host;
 let guest;
 try {
-  host = await Window.open(grace, grace.write("project/main.txt", "end\n"), {}, { size: [1000, 1400] });
-  guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size: [1000, 1400] });
+  host = await Window.open(grace, grace.write("project/main.txt", "end\n"), {}, { size: [1000, 800] });
+  guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size: [1000, 800] });
   const session = await shareFolder(host, grace);
   await join(guest, session.link, () => admit(host, "Ada"));
   await guest.shows("end\n");

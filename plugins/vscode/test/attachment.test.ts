@@ -96,10 +96,12 @@ test("an edit for a text that has changed does not reach the editor", async () =
 });
 
 describe("the daemon, which asks anew at once, hears of a refusal", () => {
-  async function refusedWhile(document: FakeDocument): Promise<{ answers: unknown[] }> {
+  async function refusedWhile(document: FakeDocument, hops?: number): Promise<{ answers: unknown[] }> {
     const answers: unknown[] = [];
     void attachments.apply(insertion(1, 1, "b")).then((answer) => answers.push(answer));
-    await document.settle();
+    if (hops === undefined) await document.settle();
+    for (let hop = 0; hop < (hops ?? 0); hop++) document.hop();
+    await vi.advanceTimersByTimeAsync(0);
     return { answers };
   }
 
@@ -126,6 +128,28 @@ describe("the daemon, which asks anew at once, hears of a refusal", () => {
     const { answers } = await refusedWhile(document);
     expect(answers).toEqual([]);
     await vi.advanceTimersByTimeAsync(60);
+    expect(answers).toMatchObject([{ applied: false, version: 2 }]);
+  });
+
+  test("as soon as a key was faster on another line, whenever the editor says so", async () => {
+    const document = attach("ac\n\n\nd");
+    document.type(6, 0, "e");
+    const { answers } = await refusedWhile(document, 1);
+    expect(answers).toMatchObject([{ applied: false, version: 2 }]);
+    expect(document.refused).toBe(1);
+    const again = attachments.apply(insertion(2, 1, "b"));
+    await document.settle();
+    expect(await again).toEqual({ applied: true, version: 3 });
+    expect(document.shown).toBe("abc\n\n\nde");
+  });
+
+  test("and not before the editor says so of a change that may be the edit", async () => {
+    const document = attach("ac\nd");
+    document.type(4, 0, "e");
+    const { answers } = await refusedWhile(document, 1);
+    expect(answers).toEqual([]);
+    await document.settle();
+    await vi.advanceTimersByTimeAsync(0);
     expect(answers).toMatchObject([{ applied: false, version: 2 }]);
   });
 

@@ -7,11 +7,15 @@
  *   daemon ◀──didChange(v+1)──────── the edit itself comes back as the first change
  *   daemon ◀──{applied, v+1}──────── even if the person has typed v+2 by then
  *
+ * An edit gets in if no key overtakes it on its way through the editor's processes, and has the best chances right after
+ * one. The daemon asks anew as soon as it hears of a refusal: so it hears of it when a key was just pressed; and where a
+ * key was faster for certain, without waiting for the editor to say so.
+ *
  * Versions are counted here, one for each didChange, not taken from the editor: that one also counts changes of the line
  * ends, which are none of the text, and begins again when a document is opened anew.
  */
 import { createHash } from "node:crypto";
-import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult } from "../protocol";
+import type { ApplyWorkspaceEditParams, ApplyWorkspaceEditResult, TextEdit } from "../protocol";
 import type { Change, Document } from "./document";
 import type { Wire } from "./wire";
 
@@ -29,8 +33,11 @@ const closingMs = 1000;
 
 /** An edit that the editor has been asked for. */
 interface Flight {
+  edits: readonly TextEdit[];
   /** The version of the first change that came since, which is the edit if the editor says that it applied it. */
   echo?: number;
+  /** Called when a key was faster: the editor will refuse the edit, however long its answer takes. */
+  overtaken(): void;
 }
 
 /** Attachment lasts from the document's opening, or its being shared, to its closing or the end of the session. */
@@ -96,7 +103,9 @@ export class Attachment {
 
   private report(changes: readonly Change[]): void {
     this.version++;
-    if (this.flight) this.flight.echo ??= this.version;
+    const { flight } = this;
+    const overtaken = flight !== undefined && flight.echo === undefined && isElsewhere(changes, flight.edits);
+    if (flight && !overtaken) flight.echo ??= this.version;
     if (!this.opened) return; // it is in the text that is reported when there is a connection again
     this.wire.notify("textDocument/didChange", {
       textDocument: { uri: this.uri, version: this.version },
@@ -105,12 +114,10 @@ export class Attachment {
     this.rest();
     this.reportedAt = performance.now();
     this.freshly?.();
+    if (overtaken) flight.overtaken();
   }
 
-  /**
-   * Answers one workspace/applyEdit. An edit gets in if no key overtakes it on its way through the editor's processes, and
-   * has the best chances right after one. The daemon asks anew as soon as it hears of a refusal: so it hears of it then.
-   */
+  /** Answers one workspace/applyEdit. */
   async apply(params: ApplyWorkspaceEditParams): Promise<ApplyWorkspaceEditResult> {
     const asked = params.edit.documentChanges[0];
     if (asked === undefined || !this.opened || this.flight || this.emptied)
@@ -124,13 +131,16 @@ export class Attachment {
       this.unshowable();
       return this.refusal("a carriage return can't be shown");
     }
-    const flight: Flight = {};
+    const flight: Flight = { edits: asked.edits, overtaken: () => {} };
+    const overtaken = new Promise<false>((resolve) => {
+      flight.overtaken = () => resolve(false);
+    });
     this.flight = flight;
     let applied = false;
     try {
       const applying = this.document.apply(asked.edits);
-      this.landed = applying.catch(() => false);
-      applied = await applying;
+      this.landed = Promise.allSettled([this.landed, applying]);
+      applied = await Promise.race([applying, overtaken]);
     } catch (error) {
       return this.refusal(String(error));
     } finally {
@@ -258,6 +268,14 @@ export class Attachment {
       () => {}, // there is another one after the next change, or on the next connection
     );
   }
+}
+
+/** Whether a change can't be the edits that the editor was asked for, in whatever shape: it is on other lines than any of them. */
+function isElsewhere(changes: readonly Change[], edits: readonly TextEdit[]): boolean {
+  const [change] = changes;
+  if (change === undefined || changes.length > 1) return false;
+  const { start, end } = change.range;
+  return edits.every(({ range }) => end.line + 1 < range.start.line || range.end.line + 1 < start.line);
 }
 
 function withLineFeeds(text: string): string {
