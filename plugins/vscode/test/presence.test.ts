@@ -109,10 +109,10 @@ test("a member's cursors and selections are drawn, the name at one of them, and 
   join(member("ada", "Ada\u202e", "#e69f00"));
   presence.changed({ session: "s", cursors: [at("ada", 0, 5, 7)] });
   expect([cursors().length, names()]).toEqual([3, ["Ada"]]);
-  const selections = [...drawn].filter(([pen]) => pen.style.backgroundColor).flatMap(([, options]) => options);
-  expect(selections).toHaveLength(3);
+  const selections = () => [...drawn].filter(([pen]) => pen.style.backgroundColor).flatMap(([, options]) => options);
+  expect(selections()).toHaveLength(3);
   presence.changed({ session: "s", cursors: [] });
-  expect(cursors()).toEqual([]);
+  expect([cursors(), selections()]).toEqual([[], []]);
 });
 
 test("two of one colour are told apart", () => {

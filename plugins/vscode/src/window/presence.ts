@@ -30,6 +30,7 @@ interface Drawing {
 export class Presence implements vscode.Disposable {
   private readonly cursors = new Map<string, readonly Cursor[]>(); // by session
   private readonly pens = new Map<string, Pen>(); // by colour
+  private readonly marked = new WeakMap<vscode.TextEditor, Set<Pen>>(); // that have drawn selections there
   private timer: NodeJS.Timeout | undefined;
   private told = ""; // where this person was, as the daemon knows
 
@@ -105,7 +106,7 @@ export class Presence implements vscode.Disposable {
       for (const color of new Set([...this.pens.keys(), ...drawn.keys()])) {
         const pen = this.pen(color);
         editor.setDecorations(pen.cursor, drawn.get(color)?.cursors ?? []);
-        editor.setDecorations(pen.selection, drawn.get(color)?.selections ?? []);
+        this.mark(editor, pen, drawn.get(color)?.selections ?? []);
       }
     }
     // A host chooses the colours, and may do so again and again.
@@ -115,6 +116,16 @@ export class Presence implements vscode.Disposable {
   dispose(): void {
     clearTimeout(this.timer);
     for (const color of this.pens.keys()) this.discard(color);
+  }
+
+  /** Draws selections, which mostly there are none of: what is drawn for each key is kept little. */
+  private mark(editor: vscode.TextEditor, pen: Pen, selections: vscode.Range[]): void {
+    const marked = this.marked.get(editor) ?? new Set();
+    this.marked.set(editor, marked);
+    if (selections.length === 0 && !marked.has(pen)) return;
+    editor.setDecorations(pen.selection, selections);
+    if (selections.length > 0) marked.add(pen);
+    else marked.delete(pen);
   }
 
   private collect(uri: string): Map<string, Drawing> {
