@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -120,11 +121,26 @@ func (p *program) addSession(c *cobra.Command) {
 	c.Flags().StringVar(&p.session, "session", "", "id of the session, where several are open")
 }
 
-// examples lays out pairs of a command line and what it does.
+// exampleColumns is how wide a command line may be that has what it does beside it.
+const exampleColumns = 42
+
+// examples lays out pairs of a command line and what it does: beside it, or above a long one, which so can be copied whole.
 func examples(pairs ...string) string {
+	widest := 0
+	for i := 0; i < len(pairs); i += 2 {
+		if n := utf8.RuneCountInString(pairs[i]); n <= exampleColumns {
+			widest = max(widest, n)
+		}
+	}
 	var lines []string
 	for i := 0; i < len(pairs); i += 2 {
-		lines = append(lines, fmt.Sprintf("  %-42s # %s", pairs[i], pairs[i+1]))
+		command, does := pairs[i], "# "+pairs[i+1]
+		n := utf8.RuneCountInString(command)
+		if n > exampleColumns {
+			lines = append(lines, "  "+does, "  "+command)
+			continue
+		}
+		lines = append(lines, "  "+command+strings.Repeat(" ", widest-n)+"  "+does)
 	}
 	return strings.Join(lines, "\n")
 }

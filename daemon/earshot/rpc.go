@@ -14,7 +14,7 @@ func rpcCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rpc METHOD [PARAMS-JSON]",
 		Short: "Send the daemon one request and print the result",
-		Long: "Opens a connection, initializes it, sends one request of the editor's protocol and prints the result as JSON. On\n" +
+		Long: "Opens a connection, initializes it, sends one request of the editor's protocol and prints the result as JSON. On " +
 			"an error reply {\"error\": {code, message, data}} is printed instead, and the exit code is 1. A session that is opened " +
 			"like this goes on for two minutes, or with \"linger\": true until it is told to end.",
 		Example: examples(

@@ -35,10 +35,10 @@ func tryCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "try",
 		Short: "See Earshot work, alone: a scripted colleague edits with you",
-		Long: "Brings a colleague to try Earshot with, who is a script in a second process: Robin shares a small text, you open it in\n" +
+		Long: "Brings a colleague to try Earshot with, who is a script in a second process: Robin shares a small text, you open it in " +
 			"your editor with the code that is printed, and Robin types, selects, answers what you type, takes an edit back and " +
 			"says goodbye. It needs no network but this machine, ends by itself or with Ctrl-C, and leaves nothing.\n\n" +
-			"With --file it is the other way around: your file is shared, for the length of the trial and with Robin alone, and Robin\n" +
+			"With --file it is the other way around: your file is shared, for the length of the trial and with Robin alone, and Robin " +
 			"comes into it. Robin never saves, and takes back all that Robin typed.\n\n" +
 			"--check plays both sides and measures: it tells whether Earshot works on this machine.",
 		Example: examples(

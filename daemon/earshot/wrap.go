@@ -70,14 +70,17 @@ func wrapLine(line string, most int) string {
 	return strings.Join(fitting, "\n")
 }
 
-// lastColumn is where the last column of a line begins, which is in the first half of the terminal.
+// leastColumn is the room that a column needs: one that begins further right is none.
+const leastColumn = 32
+
+// lastColumn is where the last column of a line begins, which is in the first half of the terminal, or leaves enough room.
 func lastColumn(line string, most int) int {
 	column, spaces, at := 0, 0, 0
 	for _, r := range plainStyle(line) {
 		if r == ' ' {
 			spaces++
 		} else {
-			if (spaces > 1 || spaces == at) && at <= most/2 {
+			if (spaces > 1 || spaces == at) && at <= max(most/2, most-leastColumn) {
 				column = at
 			}
 			spaces = 0

@@ -53,3 +53,19 @@ func TestHelpFits(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpIsFolded: whatever the terminal's width, a paragraph has no line end of its own, and what an example does never goes on
+// at the beginning of a line, where it would look like one more command.
+func TestHelpIsFolded(t *testing.T) {
+	for _, c := range append(newRoot(newProgram(nil)).Commands(), newRoot(newProgram(nil))) {
+		if strings.Contains(strings.ReplaceAll(c.Long, "\n\n", ""), "\n") {
+			t.Errorf("%s --help: a paragraph has a line end of its own: %s", c.CommandPath(), c.Long)
+		}
+		for line := range strings.Lines(wrap(c.Example, 80)) {
+			line = strings.TrimSuffix(line, "\n")
+			if goesOn := strings.HasPrefix(line, strings.Repeat(" ", 10)); !goesOn && !strings.Contains("\n"+c.Example, "\n"+line) {
+				t.Errorf("%s --help: %q looks like a command of its own", c.CommandPath(), line)
+			}
+		}
+	}
+}
