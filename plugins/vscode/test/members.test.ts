@@ -74,6 +74,12 @@ test.each<[string, unknown]>([
   expect(done).toEqual([want]);
 });
 
+test("whom a host sends away may ask again, and the list does not say otherwise", async () => {
+  picks = ["Ada"];
+  await members.show(session(host, ada));
+  expect(lists[1]?.at(-1)).toMatchObject({ label: "Send them away", description: "who has the code can ask again" });
+});
+
 test("a guest can only go there and follow", async () => {
   picks = ["Ada"];
   await members.show(session({ ...host, role: "editor" }, ada));

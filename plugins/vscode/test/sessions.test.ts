@@ -85,13 +85,14 @@ test("the status tells how many are here, by which path, and who waits", () => {
   expect(summarize([], true, 0)).toBeUndefined();
   const two = session([member("Ada", { path: "direct", rttMs: 12.4 }), member("Eve", { state: "waiting" })]);
   expect(summarize([two], true, 1)).toEqual({
-    text: "$(broadcast) Earshot 2 direct 12 ms $(bell) 1",
+    text: "$(broadcast) Earshot 2 direct 12 ms $(bell) 1 guest waits",
     tooltip: "Shared by you\nme (you), host\nAda, editor, direct 12 ms\nEve (waiting), editor",
     urgent: true,
   });
   expect(summarize([session([])], true, 0)?.text).toBe("$(broadcast) Earshot: waiting for guests");
   const knocks = session([member("Eve", { state: "waiting" })]);
-  expect(summarize([knocks, session([])], true, 1)?.text).toBe("$(broadcast) Earshot: waiting for guests $(bell) 1");
+  expect(summarize([knocks, session([])], true, 1)?.text).toBe("$(broadcast) Earshot $(bell) 1 guest waits");
+  expect(summarize([knocks, knocks], true, 2)?.text).toBe("$(broadcast) Earshot $(bell) 2 guests wait");
   expect(summarize([two, session([])], true, 0)?.text).toContain("Earshot 2");
   expect(summarize([two], false, 0)?.text).toBe("$(sync~spin) Earshot 2 direct 12 ms");
   // A guest is told its own path to the host, and other guests' to the host, which are none of its.

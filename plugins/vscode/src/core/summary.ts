@@ -16,11 +16,12 @@ export function summarize(sessions: readonly Session[], connected: boolean, knoc
   const here = new Set(sessions.flatMap((s) => s.members.filter(isIn).map((m) => m.id)));
   const slowest = sessions.flatMap(links).sort((a, b) => (b.rttMs ?? 0) - (a.rttMs ?? 0))[0];
   const isAlone = sessions.every((s) => s.role === "host" && !s.members.some((m) => m.id !== s.me && isIn(m)));
-  const who = isAlone ? "Earshot: waiting for guests" : `Earshot ${here.size}`;
+  const alone = knocking > 0 ? "Earshot" : "Earshot: waiting for guests";
+  const who = isAlone ? alone : `Earshot ${here.size}`;
   const parts = [`${mending ? "$(sync~spin)" : "$(broadcast)"} ${who}`];
   if (sessions.every((s) => s.role === "viewer")) parts.push("$(eye) viewer");
   if (slowest) parts.push(pathOf(slowest));
-  if (knocking > 0) parts.push(`$(bell) ${knocking}`);
+  if (knocking > 0) parts.push(`$(bell) ${knocking === 1 ? "1 guest waits" : `${knocking} guests wait`}`);
   return {
     text: parts.join(" "),
     tooltip: sessions

@@ -79,7 +79,11 @@ export class Members {
       member.role === "viewer"
         ? { label: "Let them edit", run: () => this.wire.request("member/setRole", { ...of, role: "editor" }) }
         : { label: "Let them look only", run: () => this.wire.request("member/setRole", { ...of, role: "viewer" }) },
-      { label: "Send them away", description: "for good", run: () => this.wire.request("member/remove", of) },
+      {
+        label: "Send them away",
+        description: "who has the code can ask again",
+        run: () => this.wire.request("member/remove", of),
+      },
     ];
   }
 
