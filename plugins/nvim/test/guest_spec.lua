@@ -72,6 +72,18 @@ t.test('a file is picked from the list, without folders', function()
   end, 'the message')
 end)
 
+t.test('the only file that is shared is opened without a question', function()
+  join()
+  fake.files = { fake.files[1], fake.files[2] }
+  vim.ui.select = function()
+    error('it asks')
+  end
+  vim.cmd('Earshot open')
+  t.wait(function()
+    return vim.api.nvim_buf_get_name(0) == base .. 'main.go'
+  end, 'the buffer')
+end)
+
 t.test('nothing of it goes to the disk, and no undo takes the first text away', function()
   join()
   local buf = open(base .. 'main.go')

@@ -111,7 +111,10 @@ for i, text in ipairs(CORPUS) do
     local door = shown
     fake:notify('$/cancelRequest', { id = 'door' .. i })
     -- The list of files, and what a refusal says.
-    fake.files = { { uri = 'earshot://abcdefghij/' .. vim.uri_encode(text), kind = 'file', size = 1 } }
+    fake.files = { -- two, for the only one would be opened
+      { uri = 'earshot://abcdefghij/' .. vim.uri_encode(text), kind = 'file', size = 1 },
+      { uri = 'earshot://abcdefghij/other', kind = 'file', size = 1 },
+    }
     watch_select(nil)
     vim.cmd('Earshot open')
     t.wait(function()

@@ -324,7 +324,7 @@ local function list_files(one, done)
   page()
 end
 
----@param path? string as it is listed; chosen from a list without
+---@param path? string as it is listed; without the only one, or one chosen from a list
 function M.open(path)
   target.with_session(function(one)
     list_files(one, function(entries)
@@ -338,6 +338,9 @@ function M.open(path)
       end
       if #entries == 0 then
         return ui.say('Nothing to open is shared yet.', vim.log.levels.WARN)
+      end
+      if #entries == 1 then
+        return place.show(entries[1].uri)
       end
       vim.ui.select(entries, {
         prompt = 'Shared files:',
