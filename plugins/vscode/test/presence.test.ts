@@ -115,6 +115,21 @@ test("a member's cursors and selections are drawn, the name at one of them, and 
   expect([cursors(), selections()]).toEqual([[], []]);
 });
 
+test("the name of one who rests can be read through, and no longer once they go on", () => {
+  const opacity = () => cursors()[0]?.renderOptions?.before?.textDecoration?.match(/opacity: ([\d.]+)/)?.[1];
+  join(member("ada", "Ada", "#e69f00"), member("bob", "Bob", "#56b4e9"));
+  presence.changed({ session: "s", cursors: [at("ada", 1)] });
+  vi.advanceTimersByTime(2999);
+  presence.changed({ session: "s", cursors: [at("ada", 1), at("bob", 5)] }); // another one moves
+  expect(opacity()).toBe("1");
+  vi.advanceTimersByTime(1);
+  expect([opacity(), names()]).toEqual(["0.3", ["Ada", "Bob"]]);
+  presence.changed({ session: "s", cursors: [at("ada", 2), at("bob", 5)] });
+  expect(opacity()).toBe("1");
+  presence.forget("s");
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("two of one colour are told apart", () => {
   join(member("ada", "Ada", "#e69f00"), member("bob", "Bob", "#e69f00"));
   presence.changed({ session: "s", cursors: [at("ada", 1), at("bob", 2)] });

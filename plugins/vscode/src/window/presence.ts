@@ -10,6 +10,9 @@ import { plain } from "./text";
 
 /** At most 20 updates a second: each is drawn on every screen of the session. */
 const intervalMs = 50;
+/** A name covers a bit of the line beside it: who stays in a place so long has one that can be read through. */
+const restMs = 3000;
+const restingOpacity = 0.3;
 /** Everybody of some full sessions. */
 const mostPens = 64;
 /** More cursors than fit a screen tell nobody anything. */
@@ -19,6 +22,12 @@ const mostSelections = 200;
 interface Pen {
   cursor: vscode.TextEditorDecorationType;
   selection: vscode.TextEditorDecorationType;
+}
+
+/** Where a cursor went last; `resting` is until it has been there for a while. */
+interface Move {
+  place: string;
+  resting?: NodeJS.Timeout;
 }
 
 /** What is drawn in one editor with one pen. */
@@ -31,6 +40,7 @@ export class Presence implements vscode.Disposable {
   private readonly cursors = new Map<string, readonly Cursor[]>(); // by session
   private readonly pens = new Map<string, Pen>(); // by colour
   private readonly marked = new WeakMap<vscode.TextEditor, Set<Pen>>(); // that have drawn selections there
+  private readonly moves = new Map<string, Move>(); // by cursor
   private timer: NodeJS.Timeout | undefined;
   private told = ""; // where this person was, as the daemon knows
 
@@ -77,18 +87,46 @@ export class Presence implements vscode.Disposable {
 
   changed({ session, cursors }: PresenceChanged): void {
     this.cursors.set(session, cursors);
+    for (const cursor of cursors) this.mark(session, cursor);
+    this.unmark();
     this.draw();
+  }
+
+  /** Takes note of whether a cursor has moved. */
+  private mark(session: string, cursor: Cursor): void {
+    const key = keyOfCursor(session, cursor);
+    const place = JSON.stringify([cursor.textDocument?.uri, cursor.selections]);
+    const last = this.moves.get(key);
+    if (last?.place === place) return;
+    clearTimeout(last?.resting);
+    const resting = setTimeout(() => {
+      this.moves.set(key, { place });
+      this.draw();
+    }, restMs);
+    this.moves.set(key, { place, resting });
   }
 
   forget(session: string): void {
     this.cursors.delete(session);
+    this.unmark();
     this.draw();
   }
 
   /** Nobody is known to be anywhere: the connection is gone. */
   clear(): void {
     this.cursors.clear();
+    this.unmark();
     this.draw();
+  }
+
+  /** Forgets the moves of cursors that are gone. */
+  private unmark(): void {
+    const there = new Set([...this.cursors].flatMap(([id, cursors]) => cursors.map((c) => keyOfCursor(id, c))));
+    for (const [key, { resting }] of this.moves) {
+      if (there.has(key)) continue;
+      clearTimeout(resting);
+      this.moves.delete(key);
+    }
   }
 
   /** Where a member is. */
@@ -115,6 +153,8 @@ export class Presence implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.timer);
+    this.cursors.clear();
+    this.unmark();
     for (const color of this.pens.keys()) this.discard(color);
   }
 
@@ -141,7 +181,8 @@ export class Presence implements vscode.Disposable {
         drawn.set(color, own);
         const name = cleanName(this.sessions.member(id, cursor.member)?.name ?? "");
         own.selections.push(...cursor.selections.map(selectionOf).filter((s) => !s.isEmpty));
-        own.cursors.push(...cursor.selections.map((s, i, all) => cursorOf(s, name, color, i === all.length - 1)));
+        const flag = { name, color, rests: this.moves.get(keyOfCursor(id, cursor))?.resting === undefined };
+        own.cursors.push(...cursor.selections.map((s, i, all) => cursorOf(s, flag, i === all.length - 1)));
       }
     }
     return drawn;
@@ -203,11 +244,19 @@ function seen(ranges: readonly vscode.Range[]): vscode.Range | undefined {
   return first && last && new vscode.Range(first.start.line, first.start.character, last.end.line, last.end.character);
 }
 
+function keyOfCursor(session: string, { member, client }: Cursor): string {
+  return `${session} ${member} ${client}`;
+}
+
 /**
  * A line at the place, and at one of a member's places the name on a flag above it; on the first line, where there is no
- * room, below.
+ * room, below. The flag covers what is there, so that of one who `rests` it can be read through.
  */
-function cursorOf({ active }: Selection, name: string, color: string, named: boolean): vscode.DecorationOptions {
+function cursorOf(
+  { active }: Selection,
+  { name, color, rests }: { name: string; color: string; rests: boolean },
+  named: boolean,
+): vscode.DecorationOptions {
   const at = new vscode.Position(active.line, active.character);
   const shift = active.line === 0 ? "100%" : "-100%";
   return {
@@ -220,7 +269,7 @@ function cursorOf({ active }: Selection, name: string, color: string, named: boo
           color: lettersOn(color),
           backgroundColor: color,
           // VS Code has no option for a place beside the text; what follows "none;" goes to the style sheet as it is.
-          textDecoration: `none; position: absolute; z-index: 1; transform: translateY(${shift}); padding: 0 0.3em; border-radius: 0.2em; font-size: 0.75em; line-height: 1.3; white-space: nowrap; pointer-events: none`,
+          textDecoration: `none; position: absolute; z-index: 1; transform: translateY(${shift}); padding: 0 0.3em; border-radius: 0.2em; font-size: 0.75em; line-height: 1.3; white-space: nowrap; pointer-events: none; opacity: ${rests ? restingOpacity : 1}`,
         },
       },
     }),
