@@ -36,7 +36,8 @@ beforeEach(() => {
     during: (_: unknown, share: () => Promise<unknown>) => share(),
     sessionOf: () => (active === undefined ? undefined : sessions.of(active)),
   };
-  const connection = { connect: () => Promise.resolve(), request };
+  const call = (method: string, params: object) => ({ answer: request(method, params) });
+  const connection = { connect: () => Promise.resolve(), request, call, cancel: () => {} };
   sharing = new Sharing(connection as never, sessions, documents as never, {} as never);
 });
 
@@ -89,4 +90,17 @@ test.each<[Role, string]>([
   await sharing.leave();
   expect(asked).toEqual([["session/leave", { session: "s" }]]);
   expect([sharing.farewell(session), sharing.farewell(session)]).toEqual([told, undefined]);
+});
+
+const link = "http://192.168.1.5:47300/j#A4X9-S.H";
+test.each([
+  ["a4x9-k7q2m1", "a4x9-k7q2m1"],
+  [link, link],
+  ["vscode://earshot.earshot/join#A4X9-K7Q2M1", "A4X9-K7Q2M1"],
+  [`vscodium://earshot.earshot/join#${encodeURIComponent(link)}`, link],
+  ["vscode://other.other/join#A4X9-K7Q2M1", "vscode://other.other/join#A4X9-K7Q2M1"],
+])("what is typed to join may be a code, a link, or one that opens VS Code: %s", async (typed, code) => {
+  Object.assign(window, { showInputBox: () => Promise.resolve(` ${typed}`) });
+  await sharing.join("");
+  expect(asked).toEqual([["session/join", expect.objectContaining({ code })]]);
 });

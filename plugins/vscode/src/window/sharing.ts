@@ -1,5 +1,6 @@
 /** The commands that begin, widen and end sessions. */
 import * as vscode from "vscode";
+import { keyOf } from "../core/attachments";
 import { clean, cleanName } from "../core/clean";
 import type { Connection } from "../core/connection";
 import type { Sessions } from "../core/sessions";
@@ -50,7 +51,7 @@ export class Sharing {
 
   /** Joins by a code or a link, which is asked for; the clipboard's is proposed if it looks like one. */
   async join(proposed?: string): Promise<void> {
-    const copied = proposed ?? (await clipboard());
+    const copied = behind(proposed ?? (await clipboard()));
     const code = await vscode.window.showInputBox({
       title: "Join a session",
       prompt: "The code or link that the host gave you",
@@ -59,7 +60,7 @@ export class Sharing {
     });
     if (!code?.trim()) return;
     await this.connection.connect();
-    const session = await this.joining(code.trim());
+    const session = await this.joining(behind(code.trim()));
     if (session === undefined) return;
     this.sessions.answered(session);
     if (session.role !== "host") await this.open(session);
@@ -240,6 +241,12 @@ async function offer({ link }: Session, code: string): Promise<void> {
 }
 
 /** In a browser the person would be asked for leave first, and the command wait for the answer. */
+/** What is behind a link that opens VS Code, which may have been pasted here as well. */
+function behind(typed: string): string {
+  const link = /^[a-z][a-z\d+.-]*:\/\/earshot\.earshot\/join#(.+)$/i.exec(typed)?.[1];
+  return link === undefined ? typed : keyOf(link);
+}
+
 async function clipboard(): Promise<string> {
   if (vscode.env.uiKind === vscode.UIKind.Web) return "";
   return (await vscode.env.clipboard.readText()).trim();
