@@ -87,13 +87,13 @@ export class Presence implements vscode.Disposable {
 
   changed({ session, cursors }: PresenceChanged): void {
     this.cursors.set(session, cursors);
-    for (const cursor of cursors) this.mark(session, cursor);
-    this.unmark();
+    for (const cursor of cursors) this.noteMove(session, cursor);
+    this.dropMoves();
     this.draw();
   }
 
   /** Takes note of whether a cursor has moved. */
-  private mark(session: string, cursor: Cursor): void {
+  private noteMove(session: string, cursor: Cursor): void {
     const key = keyOfCursor(session, cursor);
     const place = JSON.stringify([cursor.textDocument?.uri, cursor.selections]);
     const last = this.moves.get(key);
@@ -108,19 +108,19 @@ export class Presence implements vscode.Disposable {
 
   forget(session: string): void {
     this.cursors.delete(session);
-    this.unmark();
+    this.dropMoves();
     this.draw();
   }
 
   /** Nobody is known to be anywhere: the connection is gone. */
   clear(): void {
     this.cursors.clear();
-    this.unmark();
+    this.dropMoves();
     this.draw();
   }
 
   /** Forgets the moves of cursors that are gone. */
-  private unmark(): void {
+  private dropMoves(): void {
     const there = new Set([...this.cursors].flatMap(([id, cursors]) => cursors.map((c) => keyOfCursor(id, c))));
     for (const [key, { resting }] of this.moves) {
       if (there.has(key)) continue;
@@ -144,7 +144,7 @@ export class Presence implements vscode.Disposable {
       for (const color of new Set([...this.pens.keys(), ...drawn.keys()])) {
         const pen = this.pen(color);
         editor.setDecorations(pen.cursor, drawn.get(color)?.cursors ?? []);
-        this.mark(editor, pen, drawn.get(color)?.selections ?? []);
+        this.drawSelections(editor, pen, drawn.get(color)?.selections ?? []);
       }
     }
     // A host chooses the colours, and may do so again and again.
@@ -154,12 +154,12 @@ export class Presence implements vscode.Disposable {
   dispose(): void {
     clearTimeout(this.timer);
     this.cursors.clear();
-    this.unmark();
+    this.dropMoves();
     for (const color of this.pens.keys()) this.discard(color);
   }
 
   /** Draws selections, which mostly there are none of: what is drawn for each key is kept little. */
-  private mark(editor: vscode.TextEditor, pen: Pen, selections: vscode.Range[]): void {
+  private drawSelections(editor: vscode.TextEditor, pen: Pen, selections: vscode.Range[]): void {
     const marked = this.marked.get(editor) ?? new Set();
     this.marked.set(editor, marked);
     if (selections.length === 0 && !marked.has(pen)) return;
