@@ -643,6 +643,7 @@ func (e *Engine) complete(d *document) {
 	e.resync(d)
 	d.finish(nil)
 	e.touch(d)
+	e.presenceChanged(d.session)
 }
 
 // replace puts a new copy in a document's place; buffers that are attached keep what they hold as a skew, which the next

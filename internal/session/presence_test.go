@@ -115,6 +115,18 @@ func TestPresenceAfterReconnecting(t *testing.T) {
 	wantCursors(t, b, [2]int{3, 3})
 }
 
+// TestPresenceOnANewCopy: one whose copy is void, because it may only read from now on, goes on to see the others.
+func TestPresenceOnANewCopy(t *testing.T) {
+	w, host, guest := pair(t, "one two")
+	a, b := host.connect(), guest.connect()
+	a.open(fileURI, "one two")
+	b.fetch(w.uri("a.txt"))
+	a.looks(1, 2)
+	wantCursors(t, b, [2]int{1, 2})
+	a.call(&protocol.SetRoleParams{Session: host.shared(), Member: guest.member, Role: protocol.RoleViewer})
+	wantCursors(t, b, [2]int{1, 2})
+}
+
 // TestPresenceIsNotAStream: cursors are told at most every presenceGap, the newest last.
 func TestPresenceIsNotAStream(t *testing.T) {
 	w, host, guest := pair(t, "0123456789")
