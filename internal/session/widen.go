@@ -67,6 +67,9 @@ func (e *Engine) widen(s *session, c *client, pl plan, r protocol.Request[protoc
 	case s.state == protocol.SessionEnded:
 		refuse(e, r, protocol.Errorf(protocol.Ended, "This session has ended: %s.", s.reason))
 		return
+	case pl.folder == s.root && s.root != "" && len(pl.files) == 0 && len(pl.buffers) == 0: // it is shared
+		reply(e, r, protocol.SessionResult{Session: s.info()})
+		return
 	case pl.folder != "" && s.root != "":
 		refuse(e, r, protocol.Errorf(protocol.Conflict, "This session shares a folder already; share the other one in a session of its own."))
 		return

@@ -74,7 +74,10 @@ func TestWidenBuffers(t *testing.T) {
 	if n := len(host.e.sessions[0].docs); n != 3 {
 		t.Errorf("%d documents", n)
 	}
-	wantKind(t, ed.fails(&protocol.WidenParams{Session: s.ID, Folder: "file:///w"}), protocol.Conflict)
+	if again := host.widens(ed, "file:///w"); again.Folder != "file:///w" {
+		t.Errorf("the same folder once more: it is %q", again.Folder)
+	}
+	wantKind(t, ed.fails(&protocol.WidenParams{Session: s.ID, Folder: "file:///v"}), protocol.Conflict)
 }
 
 // TestWidenRefused: who may not, and what can't be.
