@@ -70,3 +70,25 @@ test("join by link, edit, save, be made a viewer, leave nothing behind", { timeo
   await window.shows("mine\n");
   assert.deepEqual(holding(guest.home, canary), []);
 });
+
+test("a line that a colleague adds on top of equal ones, to a text that is not active, comes once", {
+  timeout: 180_000,
+}, async () => {
+  host.write("project/equal.txt", "\n".repeat(6));
+  host.write("project/active.txt", "active\n");
+  const share = ["share", "--json", "--admit", "auto", join(host.home, "project")];
+  const { session } = await host.follow(share, (e) => e.event === "opened");
+  await window.command("Earshot: Join by Code or Link");
+  await window.answer(session.link);
+  await window.pick("equal.txt");
+  await window.shows("\n".repeat(6));
+  await window.command("Earshot: Open a Shared File");
+  await window.pick("active.txt");
+  await window.shows("active\n");
+
+  const uri = `earshot://${session.id}/equal.txt`;
+  await host.run("edit", uri, "--at", "1:1", "\n");
+  await window.page.locator(".tab", { hasText: "equal.txt" }).click();
+  await window.shows("\n".repeat(7));
+  assert.equal(await host.run("cat", uri), "\n".repeat(7));
+});

@@ -153,6 +153,19 @@ describe("the daemon, which asks anew at once, hears of a refusal", () => {
     expect(answers).toMatchObject([{ applied: false, version: 2 }]);
   });
 
+  test("and not before of a change elsewhere that makes the same text, as VS Code reads a file anew", async () => {
+    const document = attach("\n\n\n\n");
+    document.readsAnew = true;
+    wire.take();
+    const answer = attachments.apply(insertion(1, 0, "\n"));
+    await document.settle();
+    const below = { line: 4, character: 0 };
+    expect(wire.last<DidChangeTextDocumentParams>("textDocument/didChange").contentChanges).toEqual([
+      { range: { start: below, end: below }, text: "\n" },
+    ]);
+    expect(await answer).toEqual({ applied: true, version: 2 });
+  });
+
   test("at once where no key was faster", async () => {
     const document = attach("ac");
     document.onlySaysYes = true;

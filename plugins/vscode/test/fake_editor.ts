@@ -17,6 +17,8 @@ export class FakeDocument implements Document {
   onChange: (changes: Change[]) => void = () => {};
   /** Says yes to every edit and makes none, as an editor that takes the document for read-only does. */
   onlySaysYes = false;
+  /** Makes edits as VS Code does where it reads a file anew: a change of whole lines, as far down as they may be said to differ. */
+  readsAnew = false;
   refused = 0;
   applied = 0;
 
@@ -50,7 +52,7 @@ export class FakeDocument implements Document {
     return new Promise((resolve) => {
       this.toPage.push(() => {
         const may = version === this.pageVersion;
-        if (may && !this.onlySaysYes) this.change(edits.map((e) => ({ range: e.range, text: e.newText })).reverse());
+        if (may && !this.onlySaysYes) this.change(this.readsAnew ? anew(this.page, edits) : backwards(edits));
         if (may) this.applied++;
         else this.refused++;
         // The answer leaves some time after the edit: what is typed in between comes before it.
@@ -84,11 +86,7 @@ export class FakeDocument implements Document {
   }
 
   private change(changes: Change[]): void {
-    for (const { range, text } of changes) {
-      const from = offsetOf(this.page, range.start);
-      this.page =
-        this.page.slice(0, from) + text.replace(/\r\n?/g, "\n") + this.page.slice(offsetOf(this.page, range.end));
-    }
+    this.page = changedText(this.page, changes);
     const now = this.page;
     this.pageVersion++;
     const version = this.pageVersion;
@@ -101,14 +99,46 @@ export class FakeDocument implements Document {
   }
 
   private position(at: number): Position {
-    const before = this.page.slice(0, at);
-    const line = before.split("\n").length - 1;
-    return { line, character: at - (before.lastIndexOf("\n") + 1) };
+    return placeBehind(this.page.slice(0, at));
   }
 
   private withEnds(text: string): string {
     return this.eol === "\n" ? text : text.replace(/\r?\n/g, "\r\n");
   }
+}
+
+function backwards(edits: readonly TextEdit[]): Change[] {
+  return edits.map(({ range, newText }) => ({ range, text: newText })).reverse();
+}
+
+/** The lines that differ once the edits are made, as one change. */
+function anew(before: string, edits: readonly TextEdit[]): Change[] {
+  const was = before.split(/(?<=\n)/);
+  const is = changedText(before, backwards(edits)).split(/(?<=\n)/);
+  const least = Math.min(was.length, is.length);
+  let above = 0;
+  while (above < least && was[above] === is[above]) above++;
+  let below = 0;
+  while (above + below < least && was.at(-1 - below) === is.at(-1 - below)) below++;
+  const [from, to] = [was.slice(0, above).join(""), was.slice(0, was.length - below).join("")];
+  const range = { start: placeBehind(from), end: placeBehind(to) };
+  return [{ range, text: is.slice(above, is.length - below).join("") }];
+}
+
+function placeBehind(text: string): Position {
+  const line = text.split("\n").length - 1;
+  return { line, character: text.length - (text.lastIndexOf("\n") + 1) };
+}
+
+function changedText(page: string, changes: readonly Change[]): string {
+  let text = page;
+  for (const { range, text: added } of changes) {
+    text =
+      text.slice(0, offsetOf(text, range.start)) +
+      added.replace(/\r\n?/g, "\n") +
+      text.slice(offsetOf(text, range.end));
+  }
+  return text;
 }
 
 function offsetOf(text: string, { line, character }: Position): number {

@@ -270,12 +270,22 @@ export class Attachment {
   }
 }
 
-/** Whether a change can't be the edits that the editor was asked for, in whatever shape: it is on other lines than any of them. */
+/**
+ * Whether a change can't be the edits that the editor was asked for, in whatever shape. One on other lines can be that too:
+ * VS Code reads a file anew as a change of the lines that differ, and a line added on top of equal ones is one added below
+ * them as well. But then it adds as many lines; and an edit that adds none leaves its own lines different.
+ */
 function isElsewhere(changes: readonly Change[], edits: readonly TextEdit[]): boolean {
   const [change] = changes;
   if (change === undefined || changes.length > 1) return false;
   const { start, end } = change.range;
+  const asked = edits.reduce((sum, { range, newText }) => sum + linesAdded(range, newText), 0);
+  if (linesAdded(change.range, change.text) === asked && (asked !== 0 || edits.length > 1)) return false;
   return edits.every(({ range }) => end.line + 1 < range.start.line || range.end.line + 1 < start.line);
+}
+
+function linesAdded({ start, end }: TextEdit["range"], text: string): number {
+  return withLineFeeds(text).split("\n").length - 1 - (end.line - start.line);
 }
 
 function withLineFeeds(text: string): string {
