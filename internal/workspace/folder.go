@@ -117,6 +117,9 @@ func (f *Folder) resolveFile(file string) (string, error) {
 	if err != nil {
 		return "", fail(NoSuchDocument, file, "is not there; check the path", err)
 	}
+	if filepath.Dir(real) == real { // a whole disk, which has no name to show it by
+		return "", fail(NoSuchDocument, file, "is not a regular file; share a text file or a folder", nil)
+	}
 	for _, path := range []string{file, real} {
 		name := filepath.Base(path)
 		secret := docpath.SecretName(name) || docpath.SecretPlace(filepath.Base(filepath.Dir(path)), name)

@@ -181,6 +181,15 @@ func TestWidenClash(t *testing.T) {
 	wantKind(t, "no folder", err, NoSuchDocument)
 }
 
+// TestWidenFilesThatAreNone: a folder can't be shared as a file, and least of all the whole disk, which has no name.
+func TestWidenFilesThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	for _, folder := range []string{dir, filepath.VolumeName(dir) + string(filepath.Separator)} {
+		_, _, err := filesOf(t).Widen(Wish{Files: []string{folder}})
+		wantKind(t, folder, err, NoSuchDocument)
+	}
+}
+
 // TestA9WidenedLinks: links to or from what was added lead no further than links of the folder do.
 func TestA9WidenedLinks(t *testing.T) {
 	top := t.TempDir()
