@@ -179,3 +179,17 @@ test.each<[string, () => void]>([
   expect(await quiet.edit(document as never, edits)).toBeUndefined();
   expect(touched).toEqual([]);
 });
+
+test.each<[string, () => void]>([
+  ["by a setting", () => (workspace.settings.encoding = "windows1252")],
+  ["as it guesses", () => (workspace.settings.autoGuessEncoding = true)],
+  ["since the person has said so", () => Object.assign(document, { encoding: "utf16le" })],
+  ["for it begins like a mark", () => (text = `\ufeff${text}`)],
+  ["for it looks like no text", () => (text += "\0")],
+])("a text that VS Code would read otherwise, %s, is edited in the usual way", async (_, set) => {
+  leave();
+  set();
+  const [, last] = edits;
+  expect(await quiet.edit(document as never, [{ range: last?.range, newText: "" }] as never)).toBeUndefined();
+  expect(touched).toEqual([]);
+});

@@ -114,11 +114,13 @@ export class Quiet {
       if (document.version !== version) return false;
       if (!this.mayReload(document)) return undefined;
     }
+    const text = edited(document, before, edits);
+    if (!isReadAsIs(document, text)) return undefined;
     const key = keyOf(uri.toString());
     const landed = await new Promise<boolean | undefined>((done) => {
       const late = setTimeout(() => done(undefined), reloadMs);
       this.reloads.set(key, {
-        text: edited(document, before, edits),
+        text,
         done: (landed) => {
           clearTimeout(late);
           done(landed);
@@ -211,6 +213,18 @@ function isOtherUnsaved(): boolean {
 
 function savesByItself(uri: vscode.Uri): boolean {
   return vscode.workspace.getConfiguration("files", uri).get<string>("autoSave", "off") !== "off";
+}
+
+/**
+ * Whether VS Code reads a text from UTF-8 as it is. By the person's settings it may take the bytes for another encoding, and
+ * what it makes of them would be told as what the person has typed.
+ */
+function isReadAsIs(document: vscode.TextDocument, text: string): boolean {
+  const files = vscode.workspace.getConfiguration("files", document.uri);
+  // Older ones than 1.100 don't say what they took a text for.
+  const encoding = "encoding" in document ? String(document.encoding) : files.get("encoding", "utf8");
+  const isKnown = /^utf8(bom)?$/.test(encoding) && !files.get("autoGuessEncoding", false);
+  return isKnown && !text.startsWith("\ufeff") && !text.includes("\0"); // as if it were a mark, or no text
 }
 
 /** A text with edits made, which are all against it as it was. */
