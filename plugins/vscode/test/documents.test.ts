@@ -117,6 +117,15 @@ test("a guest's documents are those of sessions that are known, but for what was
   expect(attached()).toEqual(["earshot://s/a.txt"]);
 });
 
+test("a file that is open in an encoding in which not all can be written is left alone", async () => {
+  open([file("project", "a.txt")]);
+  Object.assign(vscode.workspace.textDocuments[0] ?? {}, { encoding: "windows1252" });
+  sessions.update(session({ folder: file("project") }));
+  await documents.refresh();
+  expect(attached()).toEqual([]);
+  expect(warned).toEqual([expect.stringContaining("a.txt is not open as UTF-8")]);
+});
+
 test("a file with line ends of several kinds is left alone, and that is said once", async () => {
   open([file("project", "mixed.txt")], "one\r\ntwo\n");
   sessions.update(session({ folder: file("project") }));

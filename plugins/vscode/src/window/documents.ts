@@ -13,7 +13,7 @@ import type { Sessions } from "../core/sessions";
 import type { Wire } from "../core/wire";
 import type { Session } from "../protocol";
 import { warn } from "./person";
-import { changesOf, scheme, Text } from "./text";
+import { changesOf, isUtf8, scheme, Text } from "./text";
 
 /** Wish is what a share names. */
 export interface Wish {
@@ -25,6 +25,11 @@ export interface Wish {
 const savingAsMs = 10_000;
 /** A text that is closed without being saved is closed within this time after VS Code has put it back. */
 const revertingMs = 1000;
+
+const mixedEnds =
+  "has line ends of several kinds, which VS Code would change: it is not live in this window. Give it one kind";
+const otherEncoding =
+  "is not open as UTF-8, and VS Code would lose what others write into it: it is not live in this window. Set files.encoding to utf8, close it";
 
 export class Documents {
   private readonly openedAt = new WeakMap<vscode.TextDocument, number>();
@@ -121,12 +126,10 @@ export class Documents {
   }
 
   /** Says that a document can't be shared from this editor. */
-  refuse(uri: string): void {
+  refuse(uri: string, why = mixedEnds): void {
     if (this.unfit.has(keyOf(uri))) return;
     this.unfit.add(keyOf(uri));
-    warn(
-      `${basename(keyOf(uri))} has line ends of several kinds, which VS Code would change: it is not live in this window. Give it one kind, and open it again.`,
-    );
+    warn(`${basename(keyOf(uri))} ${why}, and open it again.`);
   }
 
   private closed(document: vscode.TextDocument): void {
@@ -173,6 +176,10 @@ export class Documents {
       return;
     }
     if (this.attachments.of(uri) || this.unfit.has(keyOf(uri))) return;
+    if (document.uri.scheme === "file" && !isUtf8(document)) {
+      this.refuse(uri, otherEncoding);
+      return;
+    }
     if (!(await isFit(document.uri))) {
       this.refuse(uri);
       return;

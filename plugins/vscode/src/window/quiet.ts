@@ -13,7 +13,7 @@ import * as vscode from "vscode";
 import { type Attachments, keyOf } from "../core/attachments";
 import type { Wire } from "../core/wire";
 import type { TextEdit } from "../protocol";
-import { rangeOf, scheme } from "./text";
+import { isUtf8, rangeOf, scheme } from "./text";
 
 /** Longer than between two keys, and shorter than the second after which VS Code writes its copy. */
 const pauseMs = 500;
@@ -220,11 +220,8 @@ function savesByItself(uri: vscode.Uri): boolean {
  * what it makes of them would be told as what the person has typed.
  */
 function isReadAsIs(document: vscode.TextDocument, text: string): boolean {
-  const files = vscode.workspace.getConfiguration("files", document.uri);
-  // Older ones than 1.100 don't say what they took a text for.
-  const encoding = "encoding" in document ? String(document.encoding) : files.get("encoding", "utf8");
-  const isKnown = /^utf8(bom)?$/.test(encoding) && !files.get("autoGuessEncoding", false);
-  return isKnown && !text.startsWith("\ufeff") && !text.includes("\0"); // as if it were a mark, or no text
+  const guesses = vscode.workspace.getConfiguration("files", document.uri).get("autoGuessEncoding", false);
+  return isUtf8(document) && !guesses && !text.startsWith("\ufeff") && !text.includes("\0"); // as if it were a mark, or no text
 }
 
 /** A text with edits made, which are all against it as it was. */

@@ -86,6 +86,13 @@ export function plain(range: vscode.Range): Range {
   };
 }
 
+/** Whether VS Code has a text as one in UTF-8. Versions before 1.100 don't say what they took it for. */
+export function isUtf8(document: vscode.TextDocument): boolean {
+  const files = vscode.workspace.getConfiguration("files", document.uri);
+  const encoding = "encoding" in document ? String(document.encoding) : files.get("encoding", "utf8");
+  return /^utf8(bom)?$/.test(encoding);
+}
+
 /** What a shared text is called in what is shown of it. */
 export function titleOf({ path }: vscode.Uri): string {
   return clean(path.replace(/^\//, ""));
