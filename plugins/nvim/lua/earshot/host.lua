@@ -144,11 +144,19 @@ local function watch_file(buf)
   })
 end
 
+--- Whether a buffer would be written as UTF-8: in another encoding what guests write might have no characters.
+---@param buf integer
+---@return boolean
+local function is_utf8(buf)
+  local encoding = vim.bo[buf].fileencoding
+  return encoding == '' or encoding == 'utf-8'
+end
+
 ---@param buf integer
 ---@param session table
 ---@return earshot.Buffer?
 function M.attach(buf, session)
-  if not buffers.is_text(buf) then
+  if not is_utf8(buf) or not buffers.is_text(buf) then
     ui.say(
       ('%s is not UTF-8 text and is not shared; :set fileencoding=utf-8 and :w change that.'):format(
         vim.fn.fnamemodify(vim.api.nvim_buf_get_name(buf), ':t')
