@@ -162,6 +162,20 @@ test("a person who is faster keeps what they typed, and the file is what it was"
   expect([quiet.reloading(uri), quiet.mtime(uri)]).toEqual([undefined, 1]);
 });
 
+test("a text that came out otherwise is edited in the usual way from then on, till it is opened anew", async () => {
+  leave();
+  const landed = quiet.edit(document as never, edits);
+  change(`${text}read as something else`);
+  expect(await landed).toBe(false);
+  expect(await quiet.edit(document as never, edits)).toBeUndefined();
+  document.isClosed = true;
+  events.closed.fire(document);
+  document.isClosed = false;
+  const anew = quiet.edit(document as never, edits);
+  change(quiet.reloading(uri));
+  expect(await anew).toBe(true);
+});
+
 test("where VS Code does not look at the file the text is edited in the usual way", async () => {
   leave();
   const landed = quiet.edit(document as never, edits);

@@ -38,6 +38,7 @@ interface Telling {
 export class Quiet {
   private readonly telling = new Map<string, Telling>(); // by key
   private readonly reloads = new Map<string, Reload>(); // by key
+  private readonly misread = new Set<string>(); // keys of texts that came out otherwise
   private readonly times = new Map<string, number>(); // by key: how often the file has "changed"
   private timer: NodeJS.Timeout | undefined;
   private saving = 0; // by the person
@@ -63,7 +64,9 @@ export class Quiet {
         this.soon();
       }),
       vscode.workspace.onDidCloseTextDocument(({ uri, isClosed }) => {
-        if (isClosed) this.times.delete(keyOf(uri.toString()));
+        if (!isClosed) return;
+        this.times.delete(keyOf(uri.toString()));
+        this.misread.delete(keyOf(uri.toString()));
       }),
       new vscode.Disposable(() => clearTimeout(this.timer)),
     );
@@ -129,6 +132,8 @@ export class Quiet {
       this.changed(uri);
     });
     this.reloads.delete(key);
+    // Should VS Code have made something else of it, it would again; and what it makes goes to all as typed.
+    if (landed === false) this.misread.add(key);
     if (landed) this.times.set(key, (this.times.get(key) ?? 0) + 1);
     return document.version === version || landed ? landed : false;
   }
@@ -139,6 +144,7 @@ export class Quiet {
       document !== vscode.window.activeTextEditor?.document &&
       !document.isClosed && // it may be without a tab, which VS Code would open again were the text unsaved
       !document.isDirty &&
+      !this.misread.has(keyOf(document.uri.toString())) &&
       !isUnsaved(document.uri)
     );
   }
