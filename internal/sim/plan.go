@@ -289,6 +289,7 @@ func (r *run) reopen(s *seat) {
 	if s.ed == nil || !s.up || !s.opened || !s.exact() || !s.ed.Next().IsZero() {
 		return
 	}
+	s.closings++
 	s.notify(&protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri}})
 	s.send(s.ed.Open())
 }

@@ -68,9 +68,12 @@ func (r *run) takeBack(s *seat, p protocol.DaemonParams, then func(applied bool)
 	}
 	r.w.note("%s/%v asks %T", s.n.name, s.kind, p)
 	r.undone.by[s] = true
+	closings := s.closings
 	s.request(p, func(res any, err *protocol.Error) {
 		if err != nil {
-			if protocol.KindOf(err) != protocol.Conflict { // it typed on while that was looked for
+			typedOn := protocol.KindOf(err) == protocol.Conflict // while that was looked for
+			closed := s.closings > closings && protocol.KindOf(err) == protocol.NoSuchDocument
+			if !typedOn && !closed {
 				r.w.failf("%s/%v: %T: %v", s.n.name, s.kind, p, err)
 			}
 			return

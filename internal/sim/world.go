@@ -62,20 +62,21 @@ type node struct {
 
 // seat is one editor at a daemon, with its connection.
 type seat struct {
-	n      *node
-	ed     *fakeeditor.Editor
-	conn   protocol.ConnID
-	up     bool
-	opened bool
-	toAt   time.Time // when the last message towards the daemon arrives: order is kept
-	fromAt time.Time
-	wakeAt time.Time
-	id     int // JSON-RPC ids
-	reply  map[protocol.RequestID]func(any, *protocol.Error)
-	kind   fakeeditor.Kind
-	hop    time.Duration // between the two processes of a Split
-	uri    string
-	told   []string
+	n        *node
+	ed       *fakeeditor.Editor
+	conn     protocol.ConnID
+	up       bool
+	opened   bool
+	closings int       // of its document, by itself
+	toAt     time.Time // when the last message towards the daemon arrives: order is kept
+	fromAt   time.Time
+	wakeAt   time.Time
+	id       int // JSON-RPC ids
+	reply    map[protocol.RequestID]func(any, *protocol.Error)
+	kind     fakeeditor.Kind
+	hop      time.Duration // between the two processes of a Split
+	uri      string
+	told     []string
 
 	deletedAt time.Time
 }
