@@ -18,6 +18,7 @@ type bufferSave struct {
 	call  uint64
 	since time.Time
 	tries int
+	waits bool // for the buffer to hold what is to be saved
 	who   []bufferSaver
 }
 
@@ -99,25 +100,34 @@ func (b *bufferSave) mirror() *mirror {
 	return nil
 }
 
-// askBuffer asks once the editor has answered the edit under way, if there is one: it may be what the guest saves.
+// askBuffer asks once the buffer holds what a guest saves: an editor refuses edits while its person types, and what it wrote then
+// would be too old each time.
 func (e *Engine) askBuffer(b *bufferSave) {
 	m := b.mirror()
 	if m == nil {
 		e.bufferSaved(b, false)
 		return
 	}
-	ask := func() {
-		if b.doc.saving == b && b.call == 0 {
-			b.tries++
-			m.mayTear()
-			b.call = e.ask(m.client, &protocol.SaveBufferParams{TextDocument: protocol.TextDocumentIdentifier{URI: m.uri}}, call{saving: b})
-		}
-	}
-	if m.flight != nil {
-		m.then(ask)
+	if m.flight != nil || !b.isIn(m) {
+		b.waits = true
 		return
 	}
-	ask()
+	b.waits = false
+	b.tries++
+	m.mayTear()
+	b.call = e.ask(m.client, &protocol.SaveBufferParams{TextDocument: protocol.TextDocumentIdentifier{URI: m.uri}}, call{saving: b})
+}
+
+// isIn tells whether a buffer holds what one of those who wait saves.
+func (b *bufferSave) isIn(m *mirror) bool {
+	return slices.ContainsFunc(b.who, func(w bufferSaver) bool { return b.doc.text.Contains(m.at, w.at) })
+}
+
+// askWaiting asks if the buffer holds by now what is to be saved.
+func (e *Engine) askWaiting(m *mirror) {
+	if b := m.doc.saving; b != nil && b.waits && b.call == 0 && b.mirror() == m {
+		e.askBuffer(b)
+	}
 }
 
 // bufferSaved takes the editor's answer. What it wrote it has said by didSave, and the disk is being looked at.

@@ -469,6 +469,7 @@ func (e *Engine) advance(m *mirror) {
 	if d.void {
 		return
 	}
+	e.askWaiting(m)
 	head := d.text.Head()
 	if m.settled(head) {
 		m.retry = time.Time{}
