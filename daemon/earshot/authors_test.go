@@ -112,7 +112,7 @@ func TestPluginAuthorsTranscript(t *testing.T) {
 
 	log, err := os.ReadFile(filepath.Join(ana.work(), "tap.log"))
 	must(t, err)
-	said := strings.ReplaceAll(string(log), ana.work(), "/ana/work")
+	said := strings.ReplaceAll(string(log), ana.work(), "/ana/project")
 	t.Logf("\n%s", said)
 	if strings.Contains(string(log), link[strings.LastIndexByte(link, '#')+1:]) {
 		t.Error("the link is in the tap")

@@ -199,7 +199,7 @@ func TestA9WidenedLinks(t *testing.T) {
 	}
 	for name, target := range map[string]string{"in/link.go": "../out/c.go", "in/env.txt": ".env", "out/inlink": "../in/.env", "out/ok": "../in/a.go", "in/outlink": "../out"} {
 		if err := os.Symlink(target, at(name)); err != nil {
-			t.Skipf("this file system makes no links: %v", err)
+			t.Fatal(err)
 		}
 	}
 	f := open(t, at("in"))
