@@ -46,7 +46,7 @@ type options struct {
 	daemon                      string // a binary to measure instead of the one built here
 	asJSON                      bool
 	file                        string // where the JSON goes as well; "" for nowhere
-	vscode                      bool   // two windows of VS Code as well
+	vscode                      bool   // windows of VS Code as well
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -61,7 +61,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.daemon, "daemon", "", "an earshot binary to measure (default: built from this tree)")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")
 	f.StringVar(&o.file, "file", filepath.Join(".cache", "bench", "latency.json"), "also write JSON here; empty for nowhere")
-	f.BoolVar(&o.vscode, "vscode", false, "measure two windows of VS Code as well; needs Chromium, and installs code-server")
+	f.BoolVar(&o.vscode, "vscode", false, "measure windows of VS Code as well; needs Chromium, and installs code-server")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		report.Rows = append(report.Rows, r.rows()...)
 	}
 	if o.vscode {
-		fmt.Fprintln(stderr, "two windows of VS Code")
+		fmt.Fprintln(stderr, "windows of VS Code")
 		if report.VSCode, err = w.measureWindows(ctx, stderr); err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Windows is L3 between two windows of the real VS Code, each with a daemon of its own: from the key event in one page to the
-// character in the other's, as plugins/vscode/e2e/latency.js measures it. Floor is raw TCP in the same seconds.
+// Windows is L3 into a window of the real VS Code, from another one and from a Neovim, each with a daemon of its own: from the
+// key to the character in the page, as plugins/vscode/e2e/latency.js measures it. Floor is raw TCP in the same seconds.
 type Windows struct {
 	Lines []WindowLine `json:"lines"`
 	Floor Spread       `json:"floor"`
@@ -95,9 +95,9 @@ func (w *workshop) floorOnce(ctx context.Context) ([]int64, error) {
 // table is the report for people.
 func (v *Windows) table() string {
 	var b strings.Builder
-	b.WriteString("\nL3 between two windows of VS Code, key event in one to the character on the other's screen:\n")
+	b.WriteString("\nL3 into a window of VS Code, from the key in another one, or in Neovim, to the character on the screen:\n")
 	for _, l := range v.Lines {
-		fmt.Fprintf(&b, "  %-40s p50 %3.0f  p95 %3.0f  max %3.0f  (%d keys)\n", l.Name, l.P50, l.P95, l.Max, l.Keys)
+		fmt.Fprintf(&b, "  %-46s p50 %3.0f  p95 %3.0f  max %3.0f  (%d keys)\n", l.Name, l.P50, l.P95, l.Max, l.Keys)
 	}
 	fmt.Fprintf(&b, "  floor in the same seconds: p50 %.3f, p99 %.3f (%d)\n", v.Floor.P50, v.Floor.P99, v.Floor.Count)
 	return b.String()

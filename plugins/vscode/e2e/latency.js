@@ -1,9 +1,11 @@
 /**
- * How long a key takes from one window of VS Code to the other one's screen: from the key event there to the character in
- * the page here, both by the clock of the one machine. `LATENCY=file.json run.sh` writes percentiles, in ms.
+ * How long a key takes from one editor to a window of VS Code: from the key event in another window, or the key in Neovim, to
+ * the character in the page here, both by the clock of the one machine. `LATENCY=file.json run.sh` writes percentiles, in ms.
+ * Two windows share the machine's cores, which no two people do; a Neovim without a screen takes next to nothing of them.
  */
 import { writeFileSync } from "node:fs";
-import { admit, join, people, shareFolder } from "./pair.js";
+import { Neovim } from "./neovim.js";
+import { admit, join, people, sessionsOf, shareFolder } from "./pair.js";
 import { until } from "./person.js";
 import { Window } from "./window.js";
 
@@ -43,15 +45,61 @@ function watchLine(start) {
   });
 }
 
+/** A window whose keys are measured. */
+class WindowSender {
+  constructor(window) {
+    this.window = window;
+  }
+
+  async begin(start) {
+    await this.window.press("Control+Home");
+    await this.window.type(`${start}\n`);
+    await this.window.press("ArrowUp");
+    await this.window.press("End");
+    await this.window.page.evaluate(watchKeys);
+  }
+
+  type(text, everyMs) {
+    return this.window.type(text, everyMs);
+  }
+
+  downs() {
+    return this.window.page.evaluate(() => window.downs);
+  }
+
+  text() {
+    return this.window.text();
+  }
+}
+
+/** A Neovim whose keys are measured: there the key is the one that its input gets. */
+class NeovimSender {
+  constructor(neovim) {
+    this.neovim = neovim;
+  }
+
+  async begin(start) {
+    await this.neovim.press(`<Esc>ggO${start}`);
+  }
+
+  type(text, everyMs) {
+    return this.neovim.type(text, everyMs);
+  }
+
+  downs() {
+    return this.neovim.lua("_G.downs");
+  }
+
+  text() {
+    return this.neovim.text();
+  }
+}
+
 async function measure(sender, receiver, { name, keys, everyMs, receiverMs }) {
   const start = `${name.replaceAll(/[^a-z0-9]/g, "")}:`;
-  await sender.press("Control+Home");
-  await sender.type(`${start}\n`);
-  await sender.press("ArrowUp");
-  await sender.press("End");
+  await sender.begin(start);
   await receiver.sees(start);
   await receiver.press("Control+End");
-  await sender.page.evaluate(watchKeys);
   await receiver.page.evaluate(watchLine, start);
   let typing = receiverMs !== undefined;
   const noise = (async () => {
@@ -66,28 +114,66 @@ async function measure(sender, receiver, { name, keys, everyMs, receiverMs }) {
     await noise;
   }
   await until(async () => (await sender.text()) === (await receiver.text()));
-  const downs = await sender.page.evaluate(() => window.downs);
+  const downs = await sender.downs();
   const arrivals = await receiver.page.evaluate(() => window.arrivals);
   const delays = downs.map((down, i) => arrivals[i] - down).sort((a, b) => a - b);
   const at = (part) => Math.round(delays[Math.min(delays.length - 1, Math.floor(delays.length * part))]);
   return { name, keys: delays.length, p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 
-const [grace, ada] = people();
-let host;
-let guest;
-try {
-  host = await Window.open(grace, grace.write("project/main.txt", "end\n"), {}, { size: [1000, 800] });
-  guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size: [1000, 800] });
-  const session = await shareFolder(host, grace);
-  await join(guest, session.link, () => admit(host, "Ada"));
-  await guest.shows("end\n");
-  for (const window of [host, guest]) await window.click("end");
-  const results = [];
-  for (const measurement of measurements) results.push(await measure(host, guest, measurement));
-  writeFileSync(process.env.LATENCY, `${JSON.stringify(results, null, 2)}\n`);
-} finally {
-  await host?.close("latency-host");
-  await guest?.close("latency-guest");
-  await Promise.all([grace.end(), ada.end()]);
+const size = [1000, 800];
+
+/** Two windows. */
+async function windows() {
+  const [grace, ada] = people();
+  let host;
+  let guest;
+  try {
+    host = await Window.open(grace, grace.write("project/main.txt", "end\n"), {}, { size });
+    guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size });
+    const session = await shareFolder(host, grace);
+    await join(guest, session.link, () => admit(host, "Ada"));
+    await guest.shows("end\n");
+    for (const window of [host, guest]) await window.click("end");
+    const results = [];
+    for (const one of measurements) results.push(await measure(new WindowSender(host), guest, one));
+    return results;
+  } finally {
+    await host?.close("latency-host");
+    await guest?.close("latency-guest");
+    await Promise.all([grace.end(), ada.end()]);
+  }
 }
+
+/** A Neovim that hosts, and a window. */
+async function neovimAndWindow() {
+  const [grace, ada] = people();
+  let host;
+  let guest;
+  try {
+    host = await Neovim.start(grace);
+    await host.press(`:edit ${grace.write("project/main.txt", "end\n")}<CR>:Earshot share %<CR>`);
+    await until(async () => (await sessionsOf(grace)).length === 1);
+    guest = await Window.open(ada, ada.write("own/own.txt", "mine\n"), {}, { size });
+    const [session] = await sessionsOf(grace);
+    await join(guest, session.link, async () => {
+      await until(async () => (await sessionsOf(grace))[0].members.some((m) => m.state === "waiting"));
+      await host.press(":Earshot admit Ada<CR>");
+    });
+    await guest.shows("end\n");
+    await guest.click("end");
+    const results = [];
+    for (const one of measurements) {
+      const result = await measure(new NeovimSender(host), guest, one);
+      results.push({ ...result, name: `Neovim, ${one.name}` });
+    }
+    return results;
+  } finally {
+    host?.end();
+    await guest?.close("latency-neovim-guest");
+    await Promise.all([grace.end(), ada.end()]);
+  }
+}
+
+const results = [...(await windows()), ...(await neovimAndWindow())];
+writeFileSync(process.env.LATENCY, `${JSON.stringify(results, null, 2)}\n`);

@@ -37,15 +37,19 @@ export class Neovim {
     return this.lua("require('earshot.buffer').text(0)");
   }
 
-  /** Types as a person would, one key after the other; keys like <Esc> count as one. */
+  /** Types as a person would, one key after the other; keys like <Esc> count as one. When each was is in `_G.downs`, in ms. */
   async type(text, delayMs) {
     this.typed = (this.typed ?? 0) + 1;
     const keys = text.match(/<[A-Za-z][^<> ]*>|[^<]|</gu).map((key) => (key === "<" ? "<lt>" : key));
-    const feed = `(function(keys, at) local timer = vim.uv.new_timer() timer:start(0, ${delayMs}, function()
+    const feed = `(function(keys, at) _G.downs = {} local timer = vim.uv.new_timer() timer:start(0, ${delayMs}, function()
       at = at + 1
-      if at > #keys then timer:close() _G.typed = ${this.typed} else vim.api.nvim_input(keys[at]) end
+      if at > #keys then timer:close() _G.typed = ${this.typed} return end
+      local seconds, microseconds = vim.uv.gettimeofday()
+      _G.downs[at] = seconds * 1000 + microseconds / 1000
+      vim.api.nvim_input(keys[at])
     end) return true end)({${keys.map((key) => JSON.stringify(key)).join(",")}}, 0)`;
     await this.lua(feed.replaceAll(/\n\s*/g, " "));
+    await new Promise((typed) => setTimeout(typed, keys.length * delayMs)); // each question starts a program
     await until(() => this.lua(`_G.typed == ${this.typed}`));
   }
 
