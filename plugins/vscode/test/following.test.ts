@@ -71,6 +71,13 @@ function lead(line: number, above = 5, more: Partial<ShowDocumentParams> = {}) {
 const isShown = () => window.statusBar.at(-1)?.shown;
 const ended = () => asked.at(-1);
 
+test("a key that comes before the daemon's answer stops it too", async () => {
+  const started = following.start("s", "ada");
+  events.selected.fire({ kind: Kind.Keyboard });
+  await started;
+  expect([isShown(), ended()]).toEqual([false, { session: "s", member: null }]);
+});
+
 test("where a member goes the view goes, without taking the focus from where it is", async () => {
   await following.start("s", "ada");
   expect([asked, isShown(), window.statusBar.at(-1)?.text]).toEqual([

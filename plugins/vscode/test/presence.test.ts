@@ -9,6 +9,7 @@ const uri = "file:///a.txt";
 const attachment = { uri, openings: 1 };
 let told: unknown[];
 let drawn: Map<DecorationType, vscode.DecorationOptions[]>;
+let drawings: number;
 let sessions: Sessions;
 let presence: Presence;
 let watching: vscode.Disposable;
@@ -19,7 +20,10 @@ function editorOf(of: string) {
     document: { uri: vscode.Uri.parse(of) },
     selections: [new vscode.Selection(new vscode.Position(3, 1), new vscode.Position(2, 0))],
     visibleRanges: [new vscode.Range(0, 0, 9, 0), new vscode.Range(20, 0, 30, 5)],
-    setDecorations: (pen: DecorationType, options: vscode.DecorationOptions[]) => drawn.set(pen, options),
+    setDecorations: (pen: DecorationType, options: vscode.DecorationOptions[]) => {
+      drawn.set(pen, options);
+      drawings++;
+    },
   };
 }
 
@@ -27,6 +31,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   told = [];
   drawn = new Map();
+  drawings = 0;
   wire = { up: true, notify: (_, params) => told.push(params) };
   attachment.openings = 1;
   const editor = editorOf(uri);
@@ -57,6 +62,10 @@ function at(id: string, ...lines: number[]) {
     active: { line, character: 0 },
   }));
   return { member: id, client: "c", textDocument: { uri }, selections };
+}
+
+function caret(line: number): Selection {
+  return { anchor: { line, character: 2 }, active: { line, character: 2 } };
 }
 
 /** What is drawn by pens that are in use: names, and how many cursors and selections. */
@@ -113,6 +122,28 @@ test("a member's cursors and selections are drawn, the name at one of them, and 
   expect(selections()).toHaveLength(3);
   presence.changed({ session: "s", cursors: [] });
   expect([cursors(), selections()]).toEqual([[], []]);
+});
+
+test("what is shown is not drawn anew, unless a change may have moved it", () => {
+  join(member("ada", "Ada", "#e69f00"));
+  const again = () => {
+    drawings = 0;
+    presence.changed({ session: "s", cursors: [{ ...at("ada", 5), selections: [caret(5), caret(7)] }] });
+    return drawings;
+  };
+  const change = (line: number, toLine: number, text: string) => {
+    const { document } = window.visibleTextEditors[0] as { document: unknown };
+    const range = new vscode.Range(line, 0, toLine, 0);
+    events.changed.fire({ document, contentChanges: [{ range, text }] });
+    return again();
+  };
+  expect([again(), again()]).toEqual([1, 0]);
+  expect([change(4, 4, "x"), change(8, 9, ""), change(8, 8, "\n")]).toEqual([0, 0, 0]); // above, and below
+  expect([change(5, 5, "x"), change(6, 6, "x"), change(7, 7, "x")]).toEqual([1, 1, 1]);
+  expect([change(2, 2, "\n"), change(1, 2, ""), change(3, 5, "")]).toEqual([1, 1, 1]);
+  expect(again()).toBe(0);
+  window.visibleTextEditors = [editorOf(uri)]; // it was hidden meanwhile
+  expect(again()).toBe(1);
 });
 
 test("the name of one who rests can be read through, and no longer once they go on", () => {

@@ -13,9 +13,8 @@ export class Position {
 export class Range {
   readonly start: Position;
   readonly end: Position;
-  constructor(line: number, character: number, toLine: number, toCharacter: number) {
-    this.start = new Position(line, character);
-    this.end = new Position(toLine, toCharacter);
+  constructor(...at: [Position, Position] | [number, number, number, number]) {
+    [this.start, this.end] = at.length === 2 ? at : [new Position(at[0], at[1]), new Position(at[2], at[3])];
   }
   get isEmpty(): boolean {
     return this.start.isEqual(this.end);

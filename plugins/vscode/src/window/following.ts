@@ -76,14 +76,16 @@ export class Following implements vscode.Disposable {
 
   async start(session: string, member: string): Promise<void> {
     const name = cleanName(this.sessions.member(session, member)?.name ?? "");
-    this.whom = { session, member, name }; // the first lead may come before the answer
+    const whom = { session, member, name };
+    this.whom = whom; // the first lead may come before the answer
     this.view = undefined;
     try {
       await this.wire.request("presence/follow", { session, member });
     } catch (error) {
-      this.end();
+      if (this.whom === whom) this.end();
       throw error;
     }
+    if (this.whom !== whom) return; // a key came first
     this.item.text = `$(eye) Following ${clean(name)}`;
     this.item.tooltip = `You go where ${name} goes until your first key, click or scroll. Click to stop.`;
     this.item.show();
@@ -142,12 +144,14 @@ export class Following implements vscode.Disposable {
     return this.whom?.session === session && this.whom.member === member;
   }
 
+  /** It is called for each key: where nobody is followed it does nothing. */
   private end(): Whom | undefined {
     const { whom } = this;
+    if (whom === undefined) return;
     this.whom = undefined;
     this.view = undefined;
     this.item.hide();
-    if (whom) vscode.commands.executeCommand("setContext", "earshot.following", false);
+    vscode.commands.executeCommand("setContext", "earshot.following", false);
     return whom;
   }
 

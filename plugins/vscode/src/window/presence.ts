@@ -33,13 +33,21 @@ interface Move {
 /** What is drawn in one editor with one pen. */
 interface Drawing {
   cursors: vscode.DecorationOptions[];
-  selections: vscode.Range[];
+  selections: vscode.DecorationOptions[];
 }
+
+/** What an editor shows of one kind of decoration; without a key it may have been moved since. */
+interface Shown {
+  key: string | undefined;
+  lines: { first: number; last: number };
+}
+
+const noKey = JSON.stringify([]);
 
 export class Presence implements vscode.Disposable {
   private readonly cursors = new Map<string, readonly Cursor[]>(); // by session
   private readonly pens = new Map<string, Pen>(); // by colour
-  private readonly marked = new WeakMap<vscode.TextEditor, Set<Pen>>(); // that have drawn selections there
+  private readonly shown = new WeakMap<vscode.TextEditor, Map<vscode.TextEditorDecorationType, Shown>>();
   private readonly moves = new Map<string, Move>(); // by cursor
   private timer: NodeJS.Timeout | undefined;
   private told = ""; // where this person was, as the daemon knows
@@ -57,6 +65,7 @@ export class Presence implements vscode.Disposable {
       vscode.window.onDidChangeTextEditorVisibleRanges(moved),
       vscode.window.onDidChangeActiveTextEditor(moved),
       vscode.window.onDidChangeVisibleTextEditors(() => this.draw()),
+      vscode.workspace.onDidChangeTextDocument((event) => this.textChanged(event)),
     );
   }
 
@@ -134,7 +143,10 @@ export class Presence implements vscode.Disposable {
     return this.cursors.get(session)?.find((c) => c.member === member && c.textDocument !== undefined);
   }
 
-  /** Draws everybody anew in the editors that are seen; decorations are few, and this way none is left behind. */
+  /**
+   * Draws everybody in the editors that are seen, and clears what is over. What an editor shows already is not drawn anew:
+   * while a person types this is called for each key, and the page that has to draw then lets others' edits wait.
+   */
   draw(): void {
     const used = new Set<string>();
     for (const editor of vscode.window.visibleTextEditors) {
@@ -142,9 +154,9 @@ export class Presence implements vscode.Disposable {
       const drawn = attached ? this.collect(attached.uri) : new Map<string, Drawing>();
       for (const color of drawn.keys()) used.add(color);
       for (const color of new Set([...this.pens.keys(), ...drawn.keys()])) {
-        const pen = this.pen(color);
-        editor.setDecorations(pen.cursor, drawn.get(color)?.cursors ?? []);
-        this.drawSelections(editor, pen, drawn.get(color)?.selections ?? []);
+        const { cursor, selection } = this.pen(color);
+        this.show(editor, cursor, drawn.get(color)?.cursors ?? []);
+        this.show(editor, selection, drawn.get(color)?.selections ?? []);
       }
     }
     // A host chooses the colours, and may do so again and again.
@@ -158,14 +170,27 @@ export class Presence implements vscode.Disposable {
     for (const color of this.pens.keys()) this.discard(color);
   }
 
-  /** Draws selections, which mostly there are none of: what is drawn for each key is kept little. */
-  private drawSelections(editor: vscode.TextEditor, pen: Pen, selections: vscode.Range[]): void {
-    const marked = this.marked.get(editor) ?? new Set();
-    this.marked.set(editor, marked);
-    if (selections.length === 0 && !marked.has(pen)) return;
-    editor.setDecorations(pen.selection, selections);
-    if (selections.length > 0) marked.add(pen);
-    else marked.delete(pen);
+  private show(
+    editor: vscode.TextEditor,
+    type: vscode.TextEditorDecorationType,
+    options: vscode.DecorationOptions[],
+  ): void {
+    const shown = this.shown.get(editor) ?? new Map<vscode.TextEditorDecorationType, Shown>();
+    this.shown.set(editor, shown);
+    const key = JSON.stringify(options);
+    const before = shown.has(type) ? shown.get(type)?.key : noKey;
+    if (before === key) return;
+    editor.setDecorations(type, options);
+    shown.set(type, { key, lines: linesOf(options) });
+  }
+
+  /** VS Code moves what is drawn along with the text, and knows less of where it belongs than the daemon. */
+  private textChanged({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    for (const editor of vscode.window.visibleTextEditors) {
+      if (editor.document !== document) continue;
+      for (const shown of this.shown.get(editor)?.values() ?? [])
+        if (contentChanges.some((change) => moves(change, shown.lines))) shown.key = undefined;
+    }
   }
 
   private collect(uri: string): Map<string, Drawing> {
@@ -180,7 +205,8 @@ export class Presence implements vscode.Disposable {
         const own = drawn.get(color) ?? { cursors: [], selections: [] };
         drawn.set(color, own);
         const name = cleanName(this.sessions.member(id, cursor.member)?.name ?? "");
-        own.selections.push(...cursor.selections.map(selectionOf).filter((s) => !s.isEmpty));
+        const selected = cursor.selections.map(selectionOf).filter((s) => !s.isEmpty);
+        own.selections.push(...selected.map((range) => ({ range })));
         const flag = { name, color, rests: this.moves.get(keyOfCursor(id, cursor))?.resting === undefined };
         own.cursors.push(...cursor.selections.map((s, i, all) => cursorOf(s, flag, i === all.length - 1)));
       }
@@ -189,9 +215,12 @@ export class Presence implements vscode.Disposable {
   }
 
   private discard(color: string): void {
-    this.pens.get(color)?.cursor.dispose();
-    this.pens.get(color)?.selection.dispose();
+    const pen = this.pens.get(color);
     this.pens.delete(color);
+    for (const type of pen ? [pen.cursor, pen.selection] : []) {
+      for (const editor of vscode.window.visibleTextEditors) this.shown.get(editor)?.delete(type);
+      type.dispose();
+    }
   }
 
   private pen(color: string): Pen {
@@ -231,6 +260,19 @@ export class Presence implements vscode.Disposable {
       ...(visible ? { visibleRange: plain(visible) } : {}),
     };
   }
+}
+
+function linesOf(options: readonly vscode.DecorationOptions[]): Shown["lines"] {
+  return {
+    first: Math.min(...options.map(({ range }) => range.start.line)),
+    last: Math.max(...options.map(({ range }) => range.end.line)),
+  };
+}
+
+/** Whether a change can move what is drawn in these lines: not if it is below, nor above where it adds no lines. */
+function moves({ range, text }: vscode.TextDocumentContentChangeEvent, { first, last }: Shown["lines"]): boolean {
+  if (range.start.line > last) return false;
+  return range.end.line >= first || /[\r\n]/.test(text) || range.end.line > range.start.line;
 }
 
 function selectionOf({ anchor, active }: Selection): vscode.Selection {
