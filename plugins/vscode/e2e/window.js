@@ -185,8 +185,9 @@ export class Window {
     );
   }
 
-  /** Throws, and tells what else there was to see. */
+  /** Throws, and tells what else there was to see; where pictures are kept there is one. */
   async fail(why) {
+    if (process.env.PICTURES) await this.page.screenshot({ path: join(process.env.PICTURES, "failed.png") });
     const texts = (selector) => this.page.locator(selector).allTextContents();
     const told = await texts(".notification-list-item, .monaco-dialog-box");
     const tabs = await texts(".tab");
