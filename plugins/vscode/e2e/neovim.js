@@ -11,7 +11,7 @@ const options = ["--headless", "-u", "NONE", "-i", "NONE", "-n"];
 export class Neovim {
   static async start(person) {
     const self = new Neovim();
-    self.env = person.env;
+    self.env = { ...person.env, NVIM_LOG_FILE: join(person.home, "tmp/nvim.log") }; // else it may be written here
     self.socket = join(person.home, "nvim.sock");
     const start = ["--listen", self.socket, "--cmd", `lua ${setup}`, "-c", "runtime plugin/earshot.lua"];
     self.child = spawn(process.env.NVIM, [...options, ...start], { env: self.env, stdio: "ignore" });

@@ -32,8 +32,13 @@ function insideMarker(text: string, at: number): boolean {
   return text.lastIndexOf("⟦", at - 1) > text.lastIndexOf("⟧", at - 1) || /[\udc00-\udfff]/.test(text[at] ?? "");
 }
 
+/** Shorter than the tests may take: what is the matter is told before they are ended. */
+const patienceMs = 20_000;
+
 async function equalAndQuiet(a: FakeDocument, b: FakeDocument): Promise<void> {
+  const end = Date.now() + patienceMs;
   for (let quiet = 0; quiet < 200; ) {
+    if (Date.now() > end) throw new Error(`they are not equal and quiet: ${JSON.stringify([a, b], null, 1)}`);
     const before = a.shown + b.shown;
     await turn(a, b);
     quiet = a.shown === b.shown && before === a.shown + b.shown ? quiet + 1 : 0;
@@ -76,7 +81,10 @@ describe("two daemons", () => {
     const roll = dice(seed);
     const markers: string[] = [];
     const crossed = (d: FakeDocument) => d.applied >= 20 && d.refused >= 1;
+    const end = Date.now() + patienceMs;
     for (let i = 0; i < keys || !crossed(own) || !crossed(theirs); i++) {
+      if (Date.now() > end)
+        throw new Error(`SEED=${seed}, key ${i}: nothing comes across: ${JSON.stringify([own, theirs])}`);
       for (const [who, document] of [["H", own] as const, ["G", theirs] as const]) {
         const marker = i % 20 === 0 ? `⟦${who}${i}⟧` : undefined;
         if (marker) markers.push(marker);

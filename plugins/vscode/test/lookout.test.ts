@@ -2,9 +2,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Lookout, socketPath } from "../src/core/lookout";
 import { Person } from "./daemon";
+
+/** How many connections are refused that would not be. */
+const net = vi.hoisted(() => ({ refusals: 0 }));
+vi.mock("node:net", async (original) => {
+  const real = await original<typeof import("node:net")>();
+  return { ...real, connect: (path: string) => real.connect(net.refusals-- > 0 ? `${path}.none` : path) };
+});
 
 let home: string;
 const uid = process.getuid?.() ?? 0;
@@ -61,6 +68,45 @@ test("a daemon that runs is found at once, one that comes later as soon as it li
   await late;
   lookout.end();
   await new Promise((done) => second.close(done));
+});
+
+test("one that comes while it is asked whether anybody listens is found too", async () => {
+  const path = join(home, "daemon.sock");
+  let second: Server | undefined;
+  await new Promise<void>((found) => {
+    const lookout = new Lookout(
+      path,
+      () => {
+        lookout.end();
+        found();
+      },
+      async () => {
+        second ??= await listen(path);
+      },
+    );
+  });
+  await new Promise((done) => second?.close(done));
+});
+
+test("one that listens a moment after its entry is there is found too", async () => {
+  const path = join(home, "daemon.sock");
+  const server = await listen(path);
+  net.refusals = 1;
+  let missed = 0;
+  await new Promise<void>((found) => {
+    const lookout = new Lookout(
+      path,
+      () => {
+        lookout.end();
+        found();
+      },
+      () => {
+        missed++;
+      },
+    );
+  });
+  expect(missed).toBe(1);
+  await new Promise((done) => server.close(done));
 });
 
 test("the real daemon is found there", async () => {

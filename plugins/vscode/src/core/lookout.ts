@@ -2,7 +2,8 @@
  * Whether a daemon runs already: a window that has just opened joins in what a terminal, or the window before it, has
  * begun, and never starts a daemon for that. `earshot attach` would.
  */
-import { readFileSync, statSync, unwatchFile, watchFile } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { isAbsolute, join } from "node:path";
 
@@ -21,23 +22,51 @@ export function listens(path: string): Promise<boolean> {
   });
 }
 
-/** Lookout tells whether a daemon listens at a socket, and whenever another one has come. */
+/**
+ * Lookout tells whether a daemon listens at a socket, and whenever another one has come. It looks at the entry first and
+ * then whether somebody listens: who comes in between has another entry the next time.
+ */
 export class Lookout {
-  private readonly look = () => {
-    listens(this.path).then((there) => (there ? this.found() : this.missing()));
-  };
+  private entry: string | undefined;
+  private listening = false;
+  private ended = false;
+  private readonly timer = setInterval(() => this.look(), lookEveryMs).unref();
 
   constructor(
     private readonly path: string,
     private readonly found: () => void,
     private readonly missing: () => void = () => {},
   ) {
-    watchFile(path, { interval: lookEveryMs, persistent: false }, this.look);
     this.look();
   }
 
   end(): void {
-    unwatchFile(this.path, this.look);
+    this.ended = true;
+    clearInterval(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    const entry = await entryOf(this.path);
+    const isAnother = entry !== this.entry;
+    // An entry is there a moment before its daemon listens: where nobody did, that is asked again.
+    if (this.ended || !(isAnother || (entry !== noEntry && !this.listening))) return;
+    this.entry = entry;
+    this.listening = await listens(this.path);
+    if (this.ended) return;
+    if (this.listening) this.found();
+    else if (isAnother) this.missing();
+  }
+}
+
+const noEntry = "";
+
+/** What makes a file another one than before. */
+async function entryOf(path: string): Promise<string> {
+  try {
+    const { ino, ctimeMs } = await stat(path);
+    return `${ino} ${ctimeMs}`;
+  } catch {
+    return noEntry; // or none that may be looked at
   }
 }
 
