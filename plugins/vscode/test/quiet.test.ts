@@ -110,6 +110,36 @@ test("a save by the person comes after what VS Code is being told", async () => 
   expect(ran).toEqual([told, "workbench.action.files.save"]);
 });
 
+test("a save by the person is written where VS Code is told of one text and is to be told of the next", async () => {
+  const done: (() => void)[] = [];
+  const taken: boolean[] = [];
+  commands.executeCommand = (command) => {
+    ran.push(String(command));
+    if (command !== told) taken.push(quiet.takes(uri)); // VS Code writes
+    return command === told ? new Promise<void>((resolve) => done.push(resolve)) : Promise.resolve();
+  };
+  change();
+  await vi.advanceTimersByTimeAsync(500);
+  change(); // a text of many megabytes is still being written
+  await vi.advanceTimersByTimeAsync(500);
+  const saved = quiet.save();
+  done[0]?.();
+  await vi.advanceTimersByTimeAsync(0);
+  done[1]?.();
+  await saved;
+  expect([ran, taken]).toEqual([[told, "workbench.action.files.save"], [false]]);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(ran.at(-1)).toBe(told);
+  done[1]?.();
+});
+
+test("a second write while VS Code is being told is one by the person, who has used the menu", async () => {
+  commands.executeCommand = () => new Promise(() => {});
+  change();
+  await vi.advanceTimersByTimeAsync(500);
+  expect([quiet.takes(uri), quiet.takes(uri)]).toEqual([true, false]);
+});
+
 test("VS Code is told nothing while the person's own save is under way", async () => {
   let done = () => {};
   commands.executeCommand = (command) => {

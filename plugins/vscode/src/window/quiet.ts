@@ -31,7 +31,7 @@ interface Reload {
 
 /** VS Code is being told that a text is saved. */
 interface Telling {
-  told: Thenable<unknown>;
+  over: Promise<void>;
   written: boolean;
 }
 
@@ -72,11 +72,12 @@ export class Quiet {
     );
   }
 
-  /** Takes a write that is none, and only there for VS Code. */
+  /** Takes a write that is none, and only there for VS Code. A second one is the person's, from a menu. */
   takes(uri: vscode.Uri): boolean {
     const telling = this.telling.get(keyOf(uri.toString()));
-    if (telling) telling.written = true;
-    return telling !== undefined;
+    if (telling === undefined || telling.written) return false;
+    telling.written = true;
+    return true;
   }
 
   /** Whether VS Code is about to make such a write: it does not where a file is read-only, and would never see that it is. */
@@ -97,10 +98,10 @@ export class Quiet {
 
   /** Saves as the person would. VS Code would take it for the same as what it is just being told. */
   async save(): Promise<void> {
-    const document = vscode.window.activeTextEditor?.document;
-    await (document && this.telling.get(keyOf(document.uri.toString()))?.told);
-    this.saving++; // what VS Code writes now must not be taken for a write that is none
+    this.saving++; // what VS Code writes now must not be taken for a write that is none: it is told nothing more
     try {
+      const document = vscode.window.activeTextEditor?.document;
+      if (document) await this.isTold(document.uri);
       await vscode.commands.executeCommand("workbench.action.files.save");
     } finally {
       this.saving--;
@@ -160,11 +161,12 @@ export class Quiet {
    * go to another text in that moment, there must be none that it could save unasked.
    */
   private async tell(): Promise<void> {
-    if (this.saving > 0) {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document) await this.isTold(document.uri); // what it is told of may be an older text than this
+    if (this.saving > 0 || document !== vscode.window.activeTextEditor?.document) {
       this.soon();
       return;
     }
-    const document = vscode.window.activeTextEditor?.document;
     if (document === undefined || document.uri.scheme !== scheme || !isUnsaved(document.uri)) return;
     const has = this.wire.up && this.attachments.of(document.uri.toString()) !== undefined; // the daemon has it
     if (!has && !this.isOver(document.uri)) return;
@@ -177,17 +179,27 @@ export class Quiet {
    */
   async letGo(uri: vscode.Uri, viewColumn: vscode.ViewColumn): Promise<void> {
     await vscode.window.showTextDocument(uri, { viewColumn, preview: false });
+    await this.isTold(uri);
     await this.say(uri);
   }
 
-  private async say(uri: vscode.Uri): Promise<void> {
+  /** Waits until VS Code is not being told that a text is saved. */
+  private async isTold(uri: vscode.Uri): Promise<void> {
     const key = keyOf(uri.toString());
-    await this.telling.get(key)?.told; // what it is told of may be an older text than this
-    const telling: Telling = { told: Promise.resolve(), written: false };
+    for (let telling = this.telling.get(key); telling; telling = this.telling.get(key)) await telling.over;
+  }
+
+  private say(uri: vscode.Uri): Promise<void> {
+    const key = keyOf(uri.toString());
+    const telling: Telling = { over: Promise.resolve(), written: false };
     this.telling.set(key, telling);
+    telling.over = this.sayIt(key);
+    return telling.over;
+  }
+
+  private async sayIt(key: string): Promise<void> {
     try {
-      telling.told = vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
-      await telling.told;
+      await vscode.commands.executeCommand("workbench.action.files.saveWithoutFormatting");
     } catch {
       // VS Code has said why; the text stays unsaved to it
     } finally {
