@@ -45,6 +45,7 @@ test("what one types goes on where one was, whatever a colleague writes there", 
   await has("one! onX\ntwo! on\nTHEIRS\nend!");
   await host.run("edit", uri, "--at", "4:5", "\nLAST");
   await window.shows("one! onX\ntwo! on\nTHEIRS\nend!\nLAST");
+  await window.status(/Ln 4, Col 5/); // at the end of the text the caret is put back, a moment later
   await window.type(" of mine");
   await window.shows("one! onX\ntwo! on\nTHEIRS\nend! of mine\nLAST");
   // What one takes back and brings back is one's own: one goes on behind it.
