@@ -36,6 +36,9 @@ end
 
 local grace, ada = Person.new('Grace'), Person.new('Ada')
 local people = { grace, ada }
+for _, person in ipairs(people) do
+  person:lua('vim.cmd.cd(...)', t.folder) -- what gets another name and is saved is a file there
+end
 
 local function told(person, text)
   person:wait(("table.concat(said, '\\n'):find(%q, 1, true)"):format(text), text)
