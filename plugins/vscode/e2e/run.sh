@@ -3,7 +3,7 @@
 # CODE_SERVER names another code-server, CHROMIUM another browser, NVIM another Neovim; SECONDS_EACH=120 is for how long people type.
 # PICTURES=folder keeps a picture of each window at its end; CELLS=file takes which rows of the table in plugins/README.md were proved.
 # PATIENCE_MS=60000 is for how long anything is waited for.
-# LATENCY=file.json measures instead how long a key takes from one window to the other.
+# LATENCY=file.json measures instead how long a key takes into a window, from another one and from Neovim.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 root=$(cd -- "$here/../../.." && pwd)

@@ -70,22 +70,27 @@ test("a daemon that runs is found at once, one that comes later as soon as it li
   await new Promise((done) => second.close(done));
 });
 
-test("one that comes while it is asked whether anybody listens is found too", async () => {
-  const path = join(home, "daemon.sock");
-  let second: Server | undefined;
-  await new Promise<void>((found) => {
+/** Resolves once a daemon was found, and looks out no further. */
+function found(path: string, missing?: () => void): Promise<void> {
+  return new Promise((done) => {
     const lookout = new Lookout(
       path,
       () => {
         lookout.end();
-        found();
+        done();
       },
-      async () => {
-        second ??= await listen(path);
-      },
+      missing,
     );
   });
-  await new Promise((done) => second?.close(done));
+}
+
+test("one that comes while it is asked whether anybody listens is found too", async () => {
+  const path = join(home, "daemon.sock");
+  let server: Server | undefined;
+  await found(path, async () => {
+    server ??= await listen(path);
+  });
+  await new Promise((done) => server?.close(done));
 });
 
 test("one that listens a moment after its entry is there is found too", async () => {
@@ -93,17 +98,8 @@ test("one that listens a moment after its entry is there is found too", async ()
   const server = await listen(path);
   net.refusals = 1;
   let missed = 0;
-  await new Promise<void>((found) => {
-    const lookout = new Lookout(
-      path,
-      () => {
-        lookout.end();
-        found();
-      },
-      () => {
-        missed++;
-      },
-    );
+  await found(path, () => {
+    missed++;
   });
   expect(missed).toBe(1);
   await new Promise((done) => server.close(done));
@@ -112,12 +108,6 @@ test("one that listens a moment after its entry is there is found too", async ()
 test("the real daemon is found there", async () => {
   const person = new Person("Ada");
   await person.connection.connect();
-  const path = socketPath({ env: person.env, home: person.home, uid }) ?? "";
-  await new Promise<void>((found) => {
-    const lookout = new Lookout(path, () => {
-      lookout.end();
-      found();
-    });
-  });
+  await found(socketPath({ env: person.env, home: person.home, uid }) ?? "");
   await person.end();
 });

@@ -101,7 +101,7 @@ export class Quiet {
     this.saving++; // what VS Code writes now must not be taken for a write that is none: it is told nothing more
     try {
       const document = vscode.window.activeTextEditor?.document;
-      if (document) await this.isTold(document.uri);
+      if (document) await this.untilTold(document.uri);
       await vscode.commands.executeCommand("workbench.action.files.save");
     } finally {
       this.saving--;
@@ -162,7 +162,7 @@ export class Quiet {
    */
   private async tell(): Promise<void> {
     const document = vscode.window.activeTextEditor?.document;
-    if (document) await this.isTold(document.uri); // what it is told of may be an older text than this
+    if (document) await this.untilTold(document.uri); // what it is told of may be an older text than this
     if (this.saving > 0 || document !== vscode.window.activeTextEditor?.document) {
       this.soon();
       return;
@@ -179,12 +179,12 @@ export class Quiet {
    */
   async letGo(uri: vscode.Uri, viewColumn: vscode.ViewColumn): Promise<void> {
     await vscode.window.showTextDocument(uri, { viewColumn, preview: false });
-    await this.isTold(uri);
+    await this.untilTold(uri);
     await this.say(uri);
   }
 
-  /** Waits until VS Code is not being told that a text is saved. */
-  private async isTold(uri: vscode.Uri): Promise<void> {
+  /** Waits while VS Code is being told that a text is saved. */
+  private async untilTold(uri: vscode.Uri): Promise<void> {
     const key = keyOf(uri.toString());
     for (let telling = this.telling.get(key); telling; telling = this.telling.get(key)) await telling.over;
   }
